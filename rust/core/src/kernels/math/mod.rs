@@ -20,7 +20,7 @@ pub mod pow;
 pub mod trig;
 
 use super::isa::Isa;
-use crate::dtype::Num;
+use crate::dtype::Ordered;
 
 /// `a * b + c`, in one rounding where the machine does that in one instruction.
 #[inline(always)]
@@ -61,7 +61,7 @@ macro_rules! real {
         wide { $($(#[$wide_doc:meta])* $wide:ident($($wide_arg:ident),*) = $by:path;)* }
     ) => {
         /// Numbers with the functions of analysis. `I` says how the machine multiplies and adds.
-        pub trait Real<I: Isa>: Num + std::ops::Neg<Output = Self> {
+        pub trait Real<I: Isa>: Ordered + std::ops::Neg<Output = Self> + std::ops::Div<Output = Self> {
             $($(#[$same_doc])* fn $same(self $(, $same_arg: Self)*) -> Self;)*
             $($(#[$test_doc])* fn $test(self $(, $test_arg: Self)*) -> bool;)*
             $($(#[$wide_doc])* fn $wide(self $(, $wide_arg: Self)*) -> Self;)*
