@@ -17,6 +17,15 @@ pub fn rsqrt(x: f64) -> f64 {
     1.0 / x.sqrt()
 }
 
+#[inline(always)]
+pub fn reciprocalf(x: f32) -> f32 {
+    1.0 / x
+}
+#[inline(always)]
+pub fn reciprocal(x: f64) -> f64 {
+    1.0 / x
+}
+
 /// `a · b` and what rounding lost of it.
 #[inline(always)]
 pub(crate) fn two_product<I: Isa>(a: f64, b: f64) -> (f64, f64) {

@@ -11,6 +11,7 @@
 
 pub mod bessel;
 pub mod bits;
+pub mod complex;
 pub mod erf;
 pub mod exp;
 pub mod gamma;
@@ -98,6 +99,7 @@ real! {
         abs() = f32::abs, f64::abs;
         sqrt() = f32::sqrt, f64::sqrt;
         rsqrt() = bits::rsqrtf, bits::rsqrt;
+        reciprocal() = bits::reciprocalf, bits::reciprocal;
         floor() = f32::floor, f64::floor;
         ceil() = f32::ceil, f64::ceil;
         trunc() = f32::trunc, f64::trunc;
