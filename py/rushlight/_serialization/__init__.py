@@ -1,0 +1,1 @@
+"""The parts of `rushlight.serialization`: the zip container, the safe reader of pickles, the writer, the old formats."""
