@@ -1,0 +1,130 @@
+//! Makes the table's functions: builtins in their modules, method descriptors on Tensor, as if C had declared them.
+
+use crate::call::Function;
+use crate::schema::Form;
+use crate::{class, functions};
+use pyo3::exceptions::PySystemError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::ffi::{CString, c_char};
+
+pub fn publish(m: &Bound<PyModule>) -> PyResult<()> {
+    let py = m.py();
+    let (module, module_name) = (m.dict(), m.name()?);
+    let class = class::tensor_type(py);
+    // SAFETY: the class's own dict, which we fill before anybody has seen the class; `PyType_Modified` follows.
+    let methods = unsafe { Bound::from_borrowed_ptr(py, (*class.as_type_ptr()).tp_dict).cast_into::<PyDict>()? };
+    for function in functions::all() {
+        let signatures = function.signatures(py)?;
+        for &(form, thunk) in function.forms {
+            let name = form.name(signatures[0].name);
+            let def = Box::leak(Box::new(ffi::PyMethodDef {
+                ml_name: leak(name.clone())?,
+                ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: thunk },
+                ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+                ml_doc: leak(doc(function, signatures, form, &name))?,
+            }));
+            let into = match form {
+                Form::Function(None) => module.clone(),
+                Form::Function(Some(namespace)) => submodule(m, namespace)?.dict(),
+                _ => methods.clone(),
+            };
+            if into.contains(&name)? && form.is_function() {
+                return Err(PySystemError::new_err(format!("{name} is in the table twice")));
+            }
+            // SAFETY: the definition lives forever.
+            let object = unsafe {
+                if form.is_function() {
+                    let no_self = std::ptr::null_mut();
+                    Bound::from_owned_ptr_or_err(py, ffi::PyCFunction_NewEx(def, no_self, module_name.as_ptr()))?
+                } else {
+                    Bound::from_owned_ptr_or_err(py, ffi::PyDescr_NewMethod(class.as_type_ptr(), def))?
+                }
+            };
+            into.set_item(&name, &object)?;
+            let also_function = function.forms.iter().any(|(form, _)| *form == Form::Function(None));
+            if matches!(form, Form::InPlace | Form::Exchange) && also_function && !module.contains(&name)? {
+                module.set_item(&name, &object)?;
+            }
+        }
+    }
+    // SAFETY: a living class.
+    unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
+    Ok(())
+}
+
+fn leak(text: String) -> PyResult<*const c_char> {
+    Ok(CString::new(text)?.into_raw().cast_const())
+}
+
+fn doc(function: &Function, signatures: &[crate::schema::Signature], form: Form, name: &str) -> String {
+    let current: Vec<_> = signatures.iter().filter(|s| !s.deprecated).collect();
+    let mut text = String::new();
+    if let [one] = current[..] {
+        text = format!("{name}{}\n--\n\n", one.for_inspect(form, true));
+    }
+    for signature in current {
+        text += &format!("{name}{} -> {}\n", signature.for_inspect(form, false), signature.returns);
+    }
+    text + "\n" + function.doc.trim()
+}
+
+pub fn submodule<'py>(m: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, PyModule>> {
+    if let Some(known) = m.dict().get_item(name)? {
+        return Ok(known.cast_into()?);
+    }
+    let module = PyModule::new(m.py(), &format!("rushlight._rushlight.{name}"))?;
+    m.add(name, &module)?;
+    Ok(module)
+}
+
+/// The `.pyi` text of everything in the table.
+#[pyfunction]
+fn _stubs(py: Python) -> PyResult<String> {
+    let (mut methods, mut functions) = (String::new(), String::new());
+    for function in functions::all() {
+        let signatures = function.signatures(py)?;
+        let current: Vec<_> = signatures.iter().filter(|s| !s.deprecated).collect();
+        for &(form, _) in function.forms {
+            let into = match form {
+                Form::Function(None) => &mut functions,
+                Form::Function(Some(_)) => continue,
+                _ => &mut methods,
+            };
+            for signature in &current {
+                *into += &signature.stub(form, &form.name(signature.name), current.len() > 1);
+            }
+        }
+    }
+    Ok(format!("class Tensor:\n{methods}\n{functions}"))
+}
+
+/// Does every Rust function take what its schema says? Run by the tests over the whole table.
+#[pyfunction]
+fn _check_table(py: Python) -> PyResult<Vec<String>> {
+    let mut wrong = Vec::new();
+    for function in functions::all() {
+        for (overload, signature) in function.overloads.iter().zip(function.signatures(py)?) {
+            let params: Vec<usize> = (0..signature.params.len()).filter(|&i| Some(i) != signature.out).collect();
+            let mut at = 0;
+            let mut right = true;
+            for (width, serves) in overload.serves {
+                let fits = params.get(at..at + width).is_some_and(|places| {
+                    places.first().is_none_or(|&first| serves(&signature.params[first..first + width]))
+                });
+                right &= fits;
+                at += width;
+            }
+            if !right || at != params.len() || signature.params.len() > crate::call::MAX_PARAMS {
+                wrong.push(overload.schema.to_string());
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(_stubs, m)?)?;
+    m.add_function(wrap_pyfunction!(_check_table, m)?)
+}
