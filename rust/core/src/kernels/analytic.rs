@@ -1,38 +1,47 @@
 //! Functions that exist on several kinds of numbers, so that one row of a table serves them all: those of analysis on floats
-//! (through [`Real`]) and complex numbers, and rounding, division and powers on floats and integers.
+//! (through [`Real`]) and complex numbers (through [`complex`]), and rounding, division and powers on floats and integers.
 
 use super::isa::Isa;
 use super::math::{Real, complex};
 use crate::dtype::{Complex, Num, Ordered};
 
 macro_rules! analytic {
-    ($($name:ident),*) => {
+    (whole { $($(#[$doc:meta])* $name:ident($($arg:ident),*);)* } fast { $($fast:ident = $whole:ident;)* }) => {
+        /// See [`Real`] for what is not said here.
         pub trait Analytic<I: Isa>: Num {
-            $(fn $name(self) -> Self;)*
-            fn pow(self, exponent: Self) -> Self;
+            $($(#[$doc])* fn $name(self $(, $arg: Self)*) -> Self;)*
+            $(
+                /// The piece that vectorises, right where `trig_rare` is false.
+                fn $fast(self) -> Self;
+            )*
+            fn trig_rare(self) -> bool;
         }
-        impl<I: Isa> Analytic<I> for f32 {
-            $(#[inline(always)] fn $name(self) -> Self { Real::<I>::$name(self) })*
-            #[inline(always)]
-            fn pow(self, exponent: Self) -> Self { Real::<I>::pow(self, exponent) }
-        }
-        impl<I: Isa> Analytic<I> for f64 {
-            $(#[inline(always)] fn $name(self) -> Self { Real::<I>::$name(self) })*
-            #[inline(always)]
-            fn pow(self, exponent: Self) -> Self { Real::<I>::pow(self, exponent) }
-        }
-        /// Complex functions are rare and long: calls, shared by all instruction sets.
+        analytic!(@real f32 [$($name($($arg),*))*] [$($fast)*]);
+        analytic!(@real f64 [$($name($($arg),*))*] [$($fast)*]);
         impl<I: Isa> Analytic<I> for Complex<f64> {
-            $(#[inline(always)] fn $name(self) -> Self { complex::$name(self) })*
+            $(#[inline(always)] fn $name(self $(, $arg: Self)*) -> Self { complex::$name(self $(, $arg)*) })*
+            $(#[inline(always)] fn $fast(self) -> Self { complex::$whole(self) })*
             #[inline(always)]
-            fn pow(self, exponent: Self) -> Self { complex::pow(self, exponent) }
+            fn trig_rare(self) -> bool { false }
+        }
+    };
+    (@real $t:ident [$($name:ident($($arg:ident),*))*] [$($fast:ident)*]) => {
+        impl<I: Isa> Analytic<I> for $t {
+            $(#[inline(always)] fn $name(self $(, $arg: Self)*) -> Self { Real::<I>::$name(self $(, $arg)*) })*
+            $(#[inline(always)] fn $fast(self) -> Self { Real::<I>::$fast(self) })*
+            #[inline(always)]
+            fn trig_rare(self) -> bool { Real::<I>::trig_rare(self) }
         }
     };
 }
-analytic!(
-    exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh,
-    atanh, sigmoid, silu
-);
+analytic! {
+    whole {
+        exp(); exp2(); expm1(); log(); log2(); log10(); log1p(); sqrt(); rsqrt(); reciprocal(); sigmoid(); silu(); pow(y);
+        sin(); cos(); tan(); asin(); acos(); atan(); sinc();
+        sinh(); cosh(); tanh(); asinh(); acosh(); atanh();
+    }
+    fast { sin_fast = sin; cos_fast = cos; tan_fast = tan; }
+}
 
 /// Rounding, and division as Python and C have it.
 pub trait Division<I: Isa>: Ordered {
@@ -49,6 +58,16 @@ pub trait Division<I: Isa>: Ordered {
     fn floor_div(self, by: Self) -> Self;
     fn trunc_div(self, by: Self) -> Self;
     fn power(self, exponent: Self) -> Self;
+    /// The pieces of fmod and remainder that vectorise, right where `fmod_rare` is false.
+    fn fmod_fast(self, by: Self) -> Self {
+        self.fmod(by)
+    }
+    fn remainder_fast(self, by: Self) -> Self {
+        self.remainder(by)
+    }
+    fn fmod_rare(self, _by: Self) -> bool {
+        false
+    }
 }
 
 impl<I: Isa> Division<I> for i64 {
@@ -96,7 +115,13 @@ impl<I: Isa> Division<I> for i64 {
         if exponent < 0 {
             return match self {
                 1 => 1,
-                -1 => if exponent % 2 == 0 { 1 } else { -1 },
+                -1 => {
+                    if exponent % 2 == 0 {
+                        1
+                    } else {
+                        -1
+                    }
+                }
                 _ => 0,
             };
         }
@@ -144,6 +169,12 @@ macro_rules! division {
             fn trunc_div(self, by: $t) -> $t { Real::<I>::trunc(self / by) }
             #[inline(always)]
             fn power(self, exponent: $t) -> $t { Real::<I>::pow(self, exponent) }
+            #[inline(always)]
+            fn fmod_fast(self, by: $t) -> $t { Real::<I>::fmod_fast(self, by) }
+            #[inline(always)]
+            fn remainder_fast(self, by: $t) -> $t { Real::<I>::remainder_fast(self, by) }
+            #[inline(always)]
+            fn fmod_rare(self, by: $t) -> bool { Real::<I>::fmod_rare(self, by) }
         }
     )*};
 }

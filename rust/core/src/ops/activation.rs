@@ -6,7 +6,7 @@ use super::term::Term;
 use super::ternary::where_op;
 use crate::autograd::Ctx;
 use crate::dispatch;
-use crate::dtype::{DType, Num, Ordered, Scalar};
+use crate::dtype::{DType, Ordered, Scalar};
 use crate::error::Result;
 use crate::kernels::analytic::Analytic;
 use crate::kernels::isa::Isa;
@@ -192,7 +192,11 @@ pub fn gelu(x: &Tensor, approximate: &str, out: Out) -> Result<Tensor> {
     match approximate {
         "none" => gelu_erf(x, out),
         "tanh" => gelu_tanh(x, out),
-        other => Err(crate::error::Error::argument("gelu", "approximate argument to be either none or tanh", format!("'{other}'"))),
+        other => Err(crate::error::Error::argument(
+            "gelu",
+            "approximate argument to be either none or tanh",
+            format!("'{other}'"),
+        )),
     }
 }
 

@@ -50,7 +50,8 @@ pub fn isclose(a: &Tensor, b: &Tensor, rtol: f64, atol: f64, equal_nan: bool) ->
     if rtol == 0.0 && atol == 0.0 {
         return Ok(close);
     }
-    let (a, b) = if a.dtype().is_differentiable() { (a.clone(), b.clone()) } else { (a.to(DType::F64)?, b.to(DType::F64)?) };
+    let (a, b) =
+        if a.dtype().is_differentiable() { (a.clone(), b.clone()) } else { (a.to(DType::F64)?, b.to(DType::F64)?) };
     let error = a.sub(&b)?.abs()?;
     let allowed = b.abs()?.mul(rtol)?.add(atol)?;
     or(&close, &and(&super::unary::isfinite(&error)?, &error.le(&allowed)?)?)

@@ -13,6 +13,7 @@ use crate::layout::broadcast;
 use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+use std::marker::PhantomData;
 
 /// What three operands promote to.
 fn common(tensors: [&Tensor; 3]) -> DType {
@@ -35,10 +36,7 @@ macro_rules! ternary {
         #[derive(Clone, Copy, Debug)]
         pub struct $Op { $($(pub $field: $ty),*)? }
 
-        impl<I: Isa, T: ternary!(@bound $class)> Function<I, T, T, 3> for $Op {
-            #[inline(always)]
-            fn eval(&self, [$a, $b, $c]: [T; 3]) -> T { let $op = self; $cpu }
-        }
+        ternary!(@eval $class $Op, $op, $a, $b, $c, $cpu);
 
         impl Op for $Op {
             fn name(&self) -> &'static str {
@@ -80,7 +78,9 @@ macro_rules! ternary {
                 debug_assert!(ran.is_ok(), "{} in {compute}", self.name());
             }
             fn wgsl(&self) -> String {
-                format!($wgsl $($(, $field = self.$field)*)?)
+                let text = $wgsl.to_string();
+                $($(let text = text.replace(concat!("{", stringify!($field), "}"), &self.$field.to_string());)*)?
+                text
             }
         }
 
@@ -89,8 +89,14 @@ macro_rules! ternary {
             of_three($Op { $($($field),*)? }, a, b, c, out)
         }
     )*};
-    (@bound number) => { Num };
-    (@bound order) => { Ordered };
+    (@eval number $($rest:tt)*) => { ternary!(@function Num, $($rest)*); };
+    (@eval order $($rest:tt)*) => { ternary!(@function Ordered, $($rest)*); };
+    (@function $bound:path, $Op:ident, $op:pat_param, $a:ident, $b:ident, $c:ident, $cpu:expr) => {
+        impl<I: Isa, T: $bound> Function<I, T, T, 3> for $Op {
+            #[inline(always)]
+            fn eval(&self, [$a, $b, $c]: [T; 3]) -> T { let $op = self; $cpu }
+        }
+    };
     (@dtype number $name:expr, $dtype:expr) => { $dtype };
     (@dtype order $name:expr, $dtype:expr) => { dispatch!($name, $dtype, _T in real => $dtype)? };
     (@run number $name:expr, $dtype:expr, $self:ident, $dense:ident) => {
@@ -104,14 +110,17 @@ macro_rules! ternary {
 /// Brings three operands, of which one at least is a tensor, to tensors that the kernel can load.
 fn of_three(op: impl Op, a: Operand, b: Operand, c: Operand, out: Out) -> Result<Tensor> {
     let some = [a, b, c].into_iter().find_map(|o| if let Operand::Tensor(t) = o { Some(t) } else { None });
-    let Some(some) = some else { return Err(Error::custom(op.name(), "expected at least one tensor among the operands")) };
+    let Some(some) = some else {
+        return Err(Error::custom(op.name(), "expected at least one tensor among the operands"));
+    };
     let tensor = |o: Operand| match o {
         Operand::Tensor(t) => Ok(t.clone()),
         Operand::Scalar(s) => number_beside(some, s),
     };
     let (a, b, c) = (tensor(a)?, tensor(b)?, tensor(c)?);
     let dtype = common([&a, &b, &c]);
-    let load = |t: &Tensor| if t.dtype() == dtype || t.standing() == Standing::Number { Ok(t.clone()) } else { t.to(dtype) };
+    let load =
+        |t: &Tensor| if t.dtype() == dtype || t.standing() == Standing::Number { Ok(t.clone()) } else { t.to(dtype) };
     let (x, y, z) = (load(&a)?, load(&b)?, load(&c)?);
     deliver(op, Inputs(&[Some(&x), Some(&y), Some(&z)]), out)
 }
@@ -190,15 +199,19 @@ impl Op for Where {
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
         if inputs[0].dtype() != DType::Bool {
-            let message = format!("where expected condition to be a boolean tensor, but got a tensor with dtype {}", inputs[0].dtype());
+            let message = format!(
+                "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
+                inputs[0].dtype()
+            );
             return Err(Error::custom("where", message));
         }
         new(inputs[1].dtype(), broadcast_all("where", inputs)?)
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         let operands = [outputs[0].operand(), inputs[0].operand(), inputs[1].operand(), inputs[2].operand()];
+        let size = outputs[0].dtype().size();
         // SAFETY: operands of live tensors, a bool and two of the output's dtype; the output is ours.
-        iter::for_each(outputs[0].shape(), &operands, &|run| unsafe { choose(operands[0].size, run) });
+        iter::for_each(outputs[0].shape(), &operands, &|run| unsafe { choose(size, run) });
         Ok(())
     }
     fn keep(&self, _: &[bool]) -> Keep {
@@ -215,20 +228,20 @@ impl Op for Where {
 }
 
 /// Moves elements of a size, whatever they mean.
+///
+/// # Safety
+/// The run's pointers must be valid for its length: output, condition, and two of elements of this size.
 unsafe fn choose(size: usize, run: Run) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match size {
-            1 => by_isa(Choose::<u8>(run, std::marker::PhantomData)),
-            2 => by_isa(Choose::<u16>(run, std::marker::PhantomData)),
-            4 => by_isa(Choose::<u32>(run, std::marker::PhantomData)),
-            8 => by_isa(Choose::<u64>(run, std::marker::PhantomData)),
-            _ => by_isa(Choose::<[u64; 2]>(run, std::marker::PhantomData)),
-        }
+    match size {
+        1 => by_isa(Choose::<u8>(run, PhantomData)),
+        2 => by_isa(Choose::<u16>(run, PhantomData)),
+        4 => by_isa(Choose::<u32>(run, PhantomData)),
+        8 => by_isa(Choose::<u64>(run, PhantomData)),
+        _ => by_isa(Choose::<[u64; 2]>(run, PhantomData)),
     }
 }
 
-struct Choose<'a, T>(Run<'a>, std::marker::PhantomData<T>);
+struct Choose<'a, T>(Run<'a>, PhantomData<T>);
 
 impl<I: Isa, T: Copy> Kernel<I> for Choose<'_, T> {
     type Output = ();
@@ -243,7 +256,8 @@ impl<I: Isa, T: Copy> Kernel<I> for Choose<'_, T> {
             let pick = |yes: u8, a: T, b: T| if yes != 0 { a } else { b };
             match (strides[0] == size && strides[1] == 1, strides[2], strides[3]) {
                 (true, s, t) if s == size && t == size => {
-                    (0..len).for_each(|i| to.add(i).write(pick(condition.add(i).read(), a.add(i).read(), b.add(i).read())));
+                    (0..len)
+                        .for_each(|i| to.add(i).write(pick(condition.add(i).read(), a.add(i).read(), b.add(i).read())));
                 }
                 (true, s, 0) if s == size => {
                     let b = b.read();
@@ -256,7 +270,10 @@ impl<I: Isa, T: Copy> Kernel<I> for Choose<'_, T> {
                 _ => {
                     for i in 0..len as isize {
                         let yes = condition.wrapping_offset(strides[1] * i).read();
-                        let (a, b) = (a.wrapping_byte_offset(strides[2] * i).read(), b.wrapping_byte_offset(strides[3] * i).read());
+                        let (a, b) = (
+                            a.wrapping_byte_offset(strides[2] * i).read(),
+                            b.wrapping_byte_offset(strides[3] * i).read(),
+                        );
                         to.wrapping_byte_offset(strides[0] * i).write(pick(yes, a, b));
                     }
                 }
@@ -267,7 +284,9 @@ impl<I: Isa, T: Copy> Kernel<I> for Choose<'_, T> {
 
 /// `torch.where(condition, a, b)`.
 pub fn where_op(condition: Operand, a: Operand, b: Operand, out: Out) -> Result<Tensor> {
-    let Operand::Tensor(condition) = condition else { return Err(Error::custom("where", "the condition must be a tensor")) };
+    let Operand::Tensor(condition) = condition else {
+        return Err(Error::custom("where", "the condition must be a tensor"));
+    };
     let condition = if condition.dtype() == DType::U8 { condition.to(DType::Bool)? } else { condition.clone() };
     let (a, b) = match (a, b) {
         (Operand::Tensor(a), Operand::Tensor(b)) => (a.clone(), b.clone()),
@@ -286,7 +305,10 @@ pub fn clamp(a: &Tensor, min: Option<Operand>, max: Option<Operand>, out: Out) -
         (Some(min), None) => super::activation::at_least(a.into(), min, out),
         (None, Some(max)) => super::activation::at_most(a.into(), max, out),
         (Some(Operand::Scalar(min)), Some(Operand::Scalar(max))) => {
-            let dtype = result_type([(a.dtype(), a.standing()), (min.dtype(), Standing::Number), (max.dtype(), Standing::Number)].into_iter());
+            let dtype = result_type(
+                [(a.dtype(), a.standing()), (min.dtype(), Standing::Number), (max.dtype(), Standing::Number)]
+                    .into_iter(),
+            );
             super::activation::clamp_scalars(&a.to(dtype)?, min, max, out)
         }
         (Some(min), Some(max)) => clamp_tensors(a.into(), min, max, out),
