@@ -49,6 +49,16 @@ pub fn publish(m: &Bound<PyModule>) -> PyResult<()> {
             }
         }
     }
+    for &(alias, name) in functions::aliases::ALIASES {
+        for (into, suffix) in [(&module, ""), (&module, "_"), (&methods, ""), (&methods, "_")] {
+            let alias = format!("{alias}{suffix}");
+            if let Some(function) = into.get_item(format!("{name}{suffix}"))?
+                && !into.contains(&alias)?
+            {
+                into.set_item(alias, function)?;
+            }
+        }
+    }
     // SAFETY: a living class.
     unsafe { ffi::PyType_Modified(class.as_type_ptr()) };
     Ok(())

@@ -204,3 +204,34 @@ pub fn gelu(x: &Tensor, approximate: &str, out: Out) -> Result<Tensor> {
 pub fn logit(x: &Tensor, eps: Option<f64>, out: Out) -> Result<Tensor> {
     logit_within(x, eps.unwrap_or(-1.0), out)
 }
+
+/// x where it is positive, weight · x elsewhere: one weight, or one for each channel (dimension 1).
+pub fn prelu(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let channels = if x.ndim() >= 2 { x.shape()[1] } else { 1 };
+    if weight.ndim() > 1 || (weight.numel() != 1 && weight.numel() != channels) {
+        let expected = format!(
+            "a weight with one element, or one for each of {channels} channels of an input of shape {:?}",
+            x.shape()
+        );
+        return Err(crate::error::Error::shape("prelu", expected, weight.shape()));
+    }
+    let mut shape = crate::layout::Shape::from_elem(1, x.ndim());
+    if weight.numel() != 1 {
+        shape[1] = channels;
+    }
+    prelu_kernel(x.into(), (&weight.reshape(&shape)?).into(), Out::New)
+}
+
+/// a · sigmoid(b) for the halves a and b along `dim`.
+pub fn glu(x: &Tensor, dim: i64) -> Result<Tensor> {
+    use crate::error::Error;
+    if x.ndim() == 0 {
+        return Err(Error::custom("glu", "glu does not support 0-dimensional tensors"));
+    }
+    let d = x.layout().dim("glu", dim)?;
+    let size = x.shape()[d];
+    if size % 2 == 1 {
+        return Err(Error::custom("glu", format!("Halving dimension must be even, but dimension {d} is size {size}")));
+    }
+    x.narrow(d as i64, 0, size / 2)?.mul(&x.narrow(d as i64, size / 2, size / 2)?.sigmoid()?)
+}

@@ -12,7 +12,7 @@ use crate::overrides;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use rushlight::Tensor;
-use rushlight::ops::{binary, unary};
+use rushlight::ops::{binary, logic, unary};
 
 type Fast = fn(Operand, Operand, Out) -> rushlight::Result<Tensor>;
 
@@ -150,12 +150,12 @@ impl PyTensor {
     ) -> PyResult<Bound<'py, PyAny>> {
         use pyo3::basic::CompareOp::*;
         let (name, fast): (_, Fast) = match op {
-            Lt => ("__lt__", binary::lt),
-            Le => ("__le__", binary::le),
-            Eq => ("__eq__", binary::eq),
-            Ne => ("__ne__", binary::ne),
-            Gt => ("__gt__", binary::gt),
-            Ge => ("__ge__", binary::ge),
+            Lt => ("__lt__", logic::lt),
+            Le => ("__le__", logic::le),
+            Eq => ("__eq__", logic::eq),
+            Ne => ("__ne__", logic::ne),
+            Gt => ("__gt__", logic::gt),
+            Ge => ("__ge__", logic::ge),
         };
         operate(slf.as_any(), other, false, name, fast)
     }

@@ -49,6 +49,8 @@ use rushlight::layout::Shape;
 use rushlight::ops::shape::Expand;
 use rushlight::{Error, Result, Tensor};
 
+pub mod aliases;
+
 macro_rules! tables {
     ($($family:ident)*) => {
         $(mod $family;)*
@@ -56,7 +58,7 @@ macro_rules! tables {
         pub const TABLES: &[&[&Function]] = &[$($family::TABLE),*];
     };
 }
-tables! { tensor pointwise reduce shape create index matmul nn random sort }
+tables! { tensor pointwise unary activation special reduce shape create index matmul nn random sort }
 
 /// All functions.
 pub fn all() -> impl Iterator<Item = &'static &'static Function> {
