@@ -116,6 +116,50 @@ operators! {
     __sub__ __rsub__ __isub__ = |a, b, out| binary::sub_with_alpha(a, b, 1i64.into(), out);
     __mul__ __rmul__ __imul__ = binary::mul;
     __truediv__ __rtruediv__ __itruediv__ = binary::div;
+    __floordiv__ __rfloordiv__ __ifloordiv__ = binary::floor_divide;
+    __mod__ __rmod__ __imod__ = binary::remainder;
+    __and__ __rand__ __iand__ = binary::bitwise_and;
+    __or__ __ror__ __ior__ = binary::bitwise_or;
+    __xor__ __rxor__ __ixor__ = binary::bitwise_xor;
+    __lshift__ __rlshift__ __ilshift__ = binary::left_shift;
+    __rshift__ __rrshift__ __irshift__ = binary::right_shift;
+}
+
+type Modulo<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+#[pymethods]
+impl PyTensor {
+    fn __pow__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        _modulo: Modulo<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        operate(slf.as_any(), other, false, "__pow__", binary::pow)
+    }
+    fn __rpow__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        _modulo: Modulo<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        operate(slf.as_any(), other, true, "__rpow__", binary::pow)
+    }
+    fn __ipow__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>, _modulo: Modulo<'_, '_>) -> PyResult<()> {
+        operate_in_place(slf.as_any(), other, "__ipow__", binary::pow)
+    }
+    fn __matmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        operate(slf.as_any(), other, false, "__matmul__", matmul)
+    }
+    fn __rmatmul__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        operate(slf.as_any(), other, true, "__rmatmul__", matmul)
+    }
+}
+
+/// `x @ y`, of tensors only.
+fn matmul(x: Operand, y: Operand, _: Out) -> rushlight::Result<Tensor> {
+    match (x, y) {
+        (Operand::Tensor(x), Operand::Tensor(y)) => x.matmul(y),
+        _ => Err(rushlight::Error::Type { op: "matmul", expected: "two tensors".into(), given: "a number".into() }),
+    }
 }
 
 /// Operators of one tensor.
@@ -138,6 +182,8 @@ macro_rules! unary_operators {
 unary_operators! {
     __neg__ = unary::neg;
     __pos__ = |x, _| Ok(x.clone());
+    __invert__ = unary::bitwise_not;
+    __abs__ = unary::abs;
 }
 
 #[pymethods]

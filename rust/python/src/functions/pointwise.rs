@@ -5,11 +5,6 @@ use crate::core::{Operand, Out};
 use rushlight::ops::{activation as a, binary as b, logic as l, ternary as t};
 use rushlight::{Result, Scalar, Tensor};
 
-/// A function of the table with its operands the other way round.
-fn swapped(f: fn(Operand, Operand, Out) -> Result<Tensor>, x: Operand, y: Operand) -> Result<Tensor> {
-    f(y, x, Out::New)
-}
-
 table! {
     /// `input + alpha · other`, with broadcasting and type promotion.
     fn method inplace:
@@ -117,12 +112,6 @@ table! {
     /// input / 2^other, rounded downwards.
     fn method inplace:
         "bitwise_right_shift(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::right_shift;
-    fn method: "__lshift__(Tensor self, Tensor other) -> Tensor" => |x: Operand, y: Operand| b::left_shift(x, y, Out::New);
-    fn method: "__rshift__(Tensor self, Tensor other) -> Tensor" => |x: Operand, y: Operand| b::right_shift(x, y, Out::New);
-    fn method: "__and__(Tensor self, Tensor other) -> Tensor" => |x: Operand, y: Operand| b::bitwise_and(x, y, Out::New);
-    fn method: "__or__(Tensor self, Tensor other) -> Tensor" => |x: Operand, y: Operand| b::bitwise_or(x, y, Out::New);
-    fn method: "__xor__(Tensor self, Tensor other) -> Tensor" => |x: Operand, y: Operand| b::bitwise_xor(x, y, Out::New);
-    method: "__rpow__(Tensor self, Tensor other) -> Tensor" => |x: Operand, y: Operand| swapped(b::pow, x, y);
 
     /// Whether |input − other| <= atol + rtol · |other|, element by element.
     fn method:
