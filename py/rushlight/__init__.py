@@ -39,10 +39,11 @@ _ELSEWHERE = {
     name: module
     for module, names in {
         "autograd.grad_mode": "no_grad enable_grad inference_mode set_grad_enabled",
-        "autograd.anomaly_mode": "",
         "serialization": "save load",
         "_tensor_str": "set_printoptions",
-        "_python": "typename is_tensor is_storage set_default_tensor_type set_default_dtype set_default_device "
+        "_tensor": "FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor ShortTensor CharTensor "
+        "ByteTensor BoolTensor ComplexFloatTensor ComplexDoubleTensor",
+        "_python": "typename is_tensor is_storage set_default_tensor_type set_default_device "
         "get_default_device is_warn_always_enabled set_warn_always use_deterministic_algorithms "
         "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled "
         "set_deterministic_debug_mode get_deterministic_debug_mode set_float32_matmul_precision "

@@ -1,6 +1,7 @@
 //! How Rushlight meets Python. Start with `functions/mod.rs`, the table of all functions; `call.rs` is how it works.
 
 mod args;
+mod autograd;
 mod call;
 mod class;
 mod core;
@@ -29,6 +30,7 @@ fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
     class::install(m)?;
     m.add_class::<storage::PyStorage>()?;
     overrides::install(m)?;
+    autograd::install(m)?;
     publish::install(m)?;
     publish::publish(m)?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -421,8 +421,21 @@ pub fn size<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, PyAny>
     }
 }
 
+#[pyfunction]
+#[pyo3(signature = (device))]
+fn _set_default_device(device: Option<&Bound<PyDevice>>) {
+    set_default_device(device.map_or(Device::CPU, |device| device.get().0));
+}
+
+#[pyfunction]
+fn _get_default_device(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    device_object(py, default_device())
+}
+
 pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     let py = m.py();
+    m.add_function(wrap_pyfunction!(_set_default_device, m)?)?;
+    m.add_function(wrap_pyfunction!(_get_default_device, m)?)?;
     m.add_class::<PyDType>()?;
     m.add_class::<PyDevice>()?;
     m.add_class::<Layout>()?;

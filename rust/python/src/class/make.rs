@@ -92,3 +92,18 @@ pub fn legacy(args: &Bound<PyTuple>, kwargs: Option<&Bound<PyDict>>, dtype: DTyp
 fn empty(size: &[i64], dtype: DType) -> PyResult<Tensor> {
     Tensor::empty(&crate::functions::shape("empty", size).py()?, dtype).py()
 }
+
+/// `FloatTensor(…)` and its like.
+#[pyfunction]
+#[pyo3(signature = (dtype, *args, **kwargs))]
+fn _legacy_tensor<'py>(
+    dtype: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    super::wrap(args.py(), legacy(args, kwargs, crate::types::dtype(dtype.as_borrowed())?)?)
+}
+
+pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(_legacy_tensor, m)?)
+}

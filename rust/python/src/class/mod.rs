@@ -1,12 +1,14 @@
 //! `Tensor` as a Python class, and the rule that one tensor has one face: while a Python object shows a tensor, that
 //! very object comes back whenever the tensor does.
 //!
-//! `number.rs` has the operators, `props.rs` the properties and the other special methods; all that has a name is in
-//! the tables of `functions/`.
+//! `number.rs` has the operators, `index.rs` is `x[…]`, `props.rs` the properties, `special.rs` the other special
+//! methods; all that has a name is in the tables of `functions/`.
 
+mod index;
 pub mod make;
 pub mod number;
 pub mod props;
+mod special;
 
 use crate::args::{Fit, Object};
 use crate::{gate, overrides};
@@ -34,7 +36,11 @@ static SIZE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(std::ptr::null_mut())
 pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     let py = m.py();
     m.add_class::<PyTensor>()?;
-    TENSOR.store(py.get_type::<PyTensor>().as_type_ptr(), Relaxed);
+    let class = py.get_type::<PyTensor>().as_type_ptr();
+    // SAFETY: a living class, which nobody else has seen yet. Only messages read this name.
+    unsafe { (*class).tp_name = c"Tensor".as_ptr() };
+    TENSOR.store(class, Relaxed);
+    make::install(m)?;
     size_class(py).map(|_| ())
 }
 

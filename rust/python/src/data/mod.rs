@@ -314,3 +314,34 @@ pub fn as_tensor(data: Object, dtype: Option<DType>, device: Option<Device>) -> 
         None => from_data(&data.to_owned(), dtype, device),
     }
 }
+
+/// `torch.asarray`.
+pub fn as_array(
+    data: Object,
+    dtype: Option<DType>,
+    device: Option<Device>,
+    copy: Option<bool>,
+    requires_grad: bool,
+) -> PyResult<Tensor> {
+    let tensor = match copy {
+        Some(true) => from_data(&data.to_owned(), dtype, device)?,
+        _ => as_tensor(data, dtype, device)?,
+    };
+    let shares = || -> PyResult<bool> {
+        Ok(match () {
+            () if class::is_tensor(data) => tensor.storage().same(class::tensor(data).storage()),
+            () => tensor.storage().owner().is_some(),
+        })
+    };
+    if copy == Some(false) && !shares()? {
+        return Err(PyValueError::new_err(
+            "asarray(): can't alias the data: it needs a copy, and copy=False forbids one",
+        ));
+    }
+    if class::is_tensor(data) && tensor.requires_grad() == requires_grad {
+        return Ok(tensor);
+    }
+    let tensor = if tensor.requires_grad() || requires_grad { tensor.detach() } else { tensor };
+    tensor.set_requires_grad(requires_grad).py()?;
+    Ok(tensor)
+}

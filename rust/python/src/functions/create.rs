@@ -1,10 +1,12 @@
 //! Tensors out of nothing, and out of Python's data.
 
+use super::convert::{contiguous, is_contiguous};
 use super::shape;
 use crate::args::{Object, Options};
 use crate::call::table;
 use crate::core::Dims;
 use crate::data;
+use crate::error::Raise;
 use crate::types::{self, Device};
 use pyo3::prelude::*;
 use rushlight::{DType, Scalar, Tensor};
@@ -14,9 +16,58 @@ pub fn made(size: &[i64], options: Options, make: impl FnOnce(&[usize], DType) -
     options.finish(shape("empty", size).and_then(|shape| make(&shape, options.dtype_or_default())))
 }
 
+fn empty_strided(size: &[i64], stride: &[i64], options: Options) -> PyResult<Tensor> {
+    if size.len() != stride.len() {
+        let text = format!("empty_strided(): mismatch in length of strides {stride:?} and shape {size:?}");
+        return Err(pyo3::exceptions::PyRuntimeError::new_err(text));
+    }
+    if let Some(bad) = stride.iter().find(|s| **s < 0) {
+        return Err(pyo3::exceptions::PyRuntimeError::new_err(format!("empty_strided(): negative stride {bad}")));
+    }
+    let strides = stride.iter().map(|&s| s as isize).collect();
+    let layout = |shape| rushlight::layout::Layout::strided(shape, strides, 0);
+    options.finish(
+        shape("empty_strided", size).and_then(|shape| Tensor::empty_strided(layout(shape), options.dtype_or_default())),
+    )
+}
+
 /// The options of `x_like`: what is not said is as in `x`.
 pub fn like(x: &Tensor, options: Options) -> Options {
     Options { dtype: options.dtype.or(Some(x.dtype())), device: options.device.or(Some(Device::of(x))), ..options }
+}
+
+/// A number in a tensor has the number's kind of dtype.
+fn dtype_of(value: Scalar) -> DType {
+    match value.dtype() {
+        DType::F64 => rushlight::dtype::default_dtype(),
+        DType::C128 => rushlight::dtype::default_dtype().to_complex(),
+        dtype => dtype,
+    }
+}
+
+type Format = Option<types::MemoryFormat>;
+
+fn in_format(x: PyResult<Tensor>, like: Option<&Tensor>, format: Format) -> PyResult<Tensor> {
+    use types::MemoryFormat::*;
+    let x = x?;
+    let format = match (format, like) {
+        (Some(Preserve) | None, Some(like)) if !like.is_contiguous() => match like.ndim() {
+            4 if is_contiguous(like, ChannelsLast).py()? => ChannelsLast,
+            5 if is_contiguous(like, ChannelsLast3d).py()? => ChannelsLast3d,
+            _ => return Ok(x),
+        },
+        (Some(format @ (ChannelsLast | ChannelsLast3d)), _) => format,
+        _ => return Ok(x),
+    };
+    let grad = x.requires_grad();
+    let x = contiguous(&x.detach(), format).py()?.detach();
+    x.set_requires_grad(grad).py()?;
+    Ok(x)
+}
+
+fn full_like(x: &Tensor, value: Scalar, options: Options, format: Format) -> PyResult<Tensor> {
+    let options = like(x, options);
+    in_format(options.finish(Tensor::full(x.shape(), value, options.dtype_or_default())), Some(x), format)
 }
 
 table! {
@@ -24,22 +75,44 @@ table! {
         => |size: Dims, options: Options| made(&size, options, Tensor::zeros);
     fn: "ones(int[] size, *, Tensor? out=None, $options) -> Tensor"
         => |size: Dims, options: Options| made(&size, options, Tensor::ones);
+    /// Memory that holds whatever it held before.
     fn: "empty(int[] size, *, Tensor? out=None, $options, MemoryFormat? memory_format=None) -> Tensor"
-        => |size: Dims, options: Options, _: Option<types::MemoryFormat>| made(&size, options, Tensor::empty);
+        => |size: Dims, options: Options, format: Format| in_format(made(&size, options, Tensor::empty), None, format);
+    fn: "empty_strided(int[] size, int[] stride, *, $options) -> Tensor"
+        => |size: Dims, stride: Dims, options: Options| empty_strided(&size, &stride, options);
     fn: "full(int[] size, Scalar fill_value, *, Tensor? out=None, $options) -> Tensor"
         => |size: Dims, value: Scalar, options: Options| {
-            let dtype = options.dtype.unwrap_or_else(|| match value.dtype() {
-                DType::F64 => rushlight::dtype::default_dtype(),
-                DType::C128 => rushlight::dtype::default_dtype().to_complex(),
-                dtype => dtype,
-            });
+            let dtype = options.dtype.unwrap_or_else(|| dtype_of(value));
             options.finish(shape("full", &size).and_then(|shape| Tensor::full(&shape, value, dtype)))
         };
+    fn: "scalar_tensor(Scalar s, *, $options) -> Tensor"
+        => |value: Scalar, options: Options| options.finish(Tensor::scalar(value, options.dtype_or_default()));
+
     fn: "zeros_like(Tensor self, *, $options, MemoryFormat? memory_format=None) -> Tensor"
-        => |x: &Tensor, options: Options, _: Option<types::MemoryFormat>| {
+        => |x: &Tensor, options: Options, format: Format| full_like(x, Scalar::Int(0), options, format);
+    fn: "ones_like(Tensor self, *, $options, MemoryFormat? memory_format=None) -> Tensor"
+        => |x: &Tensor, options: Options, format: Format| full_like(x, Scalar::Int(1), options, format);
+    fn: "full_like(Tensor self, Scalar fill_value, *, $options, MemoryFormat? memory_format=None) -> Tensor" => full_like;
+    fn: "empty_like(Tensor self, *, $options, MemoryFormat? memory_format=None) -> Tensor"
+        => |x: &Tensor, options: Options, format: Format| {
             let options = like(x, options);
-            options.finish(Tensor::zeros(x.shape(), options.dtype_or_default()))
+            in_format(options.finish(Tensor::empty(x.shape(), options.dtype_or_default())), Some(x), format)
         };
+
+    method: "new_zeros(Tensor self, int[] size, *, $options) -> Tensor"
+        => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::zeros);
+    method: "new_ones(Tensor self, int[] size, *, $options) -> Tensor"
+        => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::ones);
+    method: "new_empty(Tensor self, int[] size, *, $options) -> Tensor"
+        => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::empty);
+    method: "new_empty_strided(Tensor self, int[] size, int[] stride, *, $options) -> Tensor"
+        => |x: &Tensor, size: Dims, stride: Dims, options: Options| empty_strided(&size, &stride, like(x, options));
+    method: "new_full(Tensor self, int[] size, Scalar fill_value, *, $options) -> Tensor"
+        => |x: &Tensor, size: Dims, value: Scalar, options: Options|
+            made(&size, like(x, options), |shape, dtype| Tensor::full(shape, value, dtype));
+    method: "new_tensor(Tensor self, Any data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor"
+        => |x: &Tensor, data: Object, dtype: Option<DType>, device: Option<Device>, grad: bool|
+            data::tensor(data, dtype.or(Some(x.dtype())), device.or(Some(Device::of(x))), grad);
 
     /// A tensor of the data's numbers: nested lists, arrays, anything that lends its memory. Copies.
     fn: "tensor(Any data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False, bool pin_memory=False) -> Tensor"
@@ -47,6 +120,11 @@ table! {
 
     /// The data as a tensor, without a copy where none is needed.
     fn: "as_tensor(Any data, ScalarType? dtype=None, Device? device=None) -> Tensor" => data::as_tensor;
+    /// The same; `copy` demands or forbids a copy.
+    fn: "asarray(Any obj, *, ScalarType? dtype=None, Device? device=None, bool? copy=None, bool requires_grad=False) -> Tensor"
+        => |data: Object, dtype: Option<DType>, device: Option<Device>, copy: Option<bool>, grad: bool| {
+            data::as_array(data, dtype, device, copy, grad)
+        };
 
     /// A tensor over the memory of a NumPy array.
     fn: "from_numpy(Any ndarray) -> Tensor" => |array: Object| {
@@ -56,6 +134,8 @@ table! {
         let class = array.get_type();
         Err(pyo3::exceptions::PyTypeError::new_err(format!("expected np.ndarray (got {})", class.name()?)))
     };
+    /// A tensor over the memory of another library's, by DLPack.
+    fn: "from_dlpack(Any ext_tensor) -> Tensor" => |other: Object| crate::dlpack::from_dlpack(&other.to_owned());
 
     /// A tensor over the memory that an object lends.
     fn: "frombuffer(Any buffer, *, ScalarType dtype, int count=-1, int offset=0, bool requires_grad=False) -> Tensor"
@@ -64,4 +144,3 @@ table! {
             options.finish(Ok(data::buffer::from_buffer(&buffer.to_owned(), dtype, count, offset)?))
         };
 }
-

@@ -1,14 +1,129 @@
-//! What a tensor says of itself, its way to other types and devices, and its place in autograd.
+//! What a tensor says of itself, and its memory.
 
+use crate::args::Object;
 use crate::call::table;
-use crate::{data, types};
+use crate::core::Dims;
+use crate::error::Raise;
+use crate::storage::PyStorage;
+use crate::types::{self, Device};
+use crate::{class, data};
+use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use rushlight::dtype::default_dtype;
-use rushlight::Tensor;
+use rushlight::layout::Layout;
+use rushlight::storage::Storage;
+use rushlight::{DType, Tensor};
 
-/// A place in Python's sense, counted from the end if negative.
-fn dim(x: &Tensor, dim: i64) -> rushlight::Result<usize> {
-    rushlight::layout::wrap_dim("size", dim, x.ndim())
+/// Functions of the table are called with the GIL held.
+fn gil() -> Python<'static> {
+    // SAFETY: as above; the token does not outlive the call that it is made in.
+    unsafe { Python::assume_attached() }
+}
+
+fn one_dim(x: &Tensor, at: i64) -> PyResult<usize> {
+    if x.ndim() == 0 {
+        return Err(PyIndexError::new_err(format!("Dimension specified as {at} but tensor has no dimensions")));
+    }
+    rushlight::layout::wrap_dim("size", at, x.ndim()).py()
+}
+
+/// One number of a list, or all of them.
+fn one_or_all(x: &Tensor, at: Option<i64>, one: impl Fn(usize) -> isize, all: PyResult<Bound<'static, PyAny>>) -> PyResult<Py<PyAny>> {
+    match at {
+        Some(at) => Ok(one(one_dim(x, at)?).into_pyobject(gil())?.into_any().unbind()),
+        None => Ok(all?.unbind()),
+    }
+}
+
+/// A tensor over the memory of a storage.
+pub fn over(storage: &Storage, dtype: DType, offset: i64, size: &[i64], stride: Option<&[i64]>) -> PyResult<Tensor> {
+    let shape = super::shape("set_", size).py()?;
+    let Ok(offset) = usize::try_from(offset) else {
+        return Err(PyRuntimeError::new_err(format!("Tensor: invalid storage offset {offset}")));
+    };
+    let strides = match stride {
+        Some(stride) if stride.len() == size.len() => stride.iter().map(|&s| s as isize).collect(),
+        Some(stride) => {
+            let text = format!("mismatch in length of strides and shape: {stride:?} and {size:?}");
+            return Err(PyRuntimeError::new_err(text));
+        }
+        None => Layout::contiguous(&shape).strides().iter().copied().collect(),
+    };
+    Tensor::on(storage.clone(), Layout::strided(shape, strides, offset), dtype).py()
+}
+
+fn set(x: Object, source: Object, offset: i64, size: Option<Dims>, stride: Option<Dims>) -> PyResult<Py<PyAny>> {
+    let tensor = class::tensor(x);
+    let new = if source.is_none() {
+        Tensor::empty(&[0], tensor.dtype()).py()?
+    } else if class::is_tensor(source) {
+        let source = class::tensor(source);
+        if source.dtype() != tensor.dtype() {
+            let text = format!("set_(): expected a source of dtype {}, got {}", tensor.dtype(), source.dtype());
+            return Err(PyRuntimeError::new_err(text));
+        }
+        match size {
+            Some(size) => over(source.storage(), source.dtype(), offset, &size, stride.as_deref())?,
+            None => source.detach(),
+        }
+    } else {
+        let untyped = if source.hasattr("_untyped_storage")? { source.getattr("_untyped_storage")? } else { source.to_owned() };
+        let storage = untyped.cast::<PyStorage>().map_err(|_| PyTypeError::new_err("set_(): expected a tensor or a storage"))?;
+        let storage = storage.get().storage();
+        let whole = Dims::from_elem((storage.bytes() / tensor.dtype().size()) as i64, 1);
+        over(storage, tensor.dtype(), offset, &size.unwrap_or(whole), stride.as_deref())?
+    };
+    let new = tensor.with_data_of(&new);
+    class::replace(x, new);
+    Ok(x.to_owned().unbind())
+}
+
+/// `x.resize_(…)`: keeps the numbers that are there; new ones are whatever the memory holds.
+fn resize(x: Object, size: Dims) -> PyResult<Py<PyAny>> {
+    let tensor = class::tensor(x);
+    if tensor.requires_grad() {
+        return Err(PyRuntimeError::new_err("cannot resize variables that require grad"));
+    }
+    let shape = super::shape("resize_", &size).py()?;
+    if shape[..] == *tensor.shape() {
+        return Ok(x.to_owned().unbind());
+    }
+    let layout = Layout::checked("resize_", &shape, tensor.dtype()).py()?;
+    let offset = tensor.layout().offset();
+    let layout = Layout::strided(layout.shape().into(), layout.strides().into(), offset);
+    let bytes = layout.reach("resize_").py()? * tensor.dtype().size();
+    let new = if bytes <= tensor.storage().bytes() {
+        Tensor::on(tensor.storage().clone(), layout, tensor.dtype()).py()?
+    } else {
+        let storage = Storage::new(bytes).py()?;
+        if let (Some(from), Some(to)) = (tensor.storage().ptr(), storage.ptr()) {
+            // SAFETY: the new memory is larger than the old one.
+            unsafe { to.copy_from_nonoverlapping(from, tensor.storage().bytes()) };
+        }
+        Tensor::on(storage, layout, tensor.dtype()).py()?
+    };
+    class::replace(x, new);
+    Ok(x.to_owned().unbind())
+}
+
+/// `x.apply_(f)`: a Python function of each element. Slow, and not differentiable.
+fn apply(x: Object, function: Object) -> PyResult<Py<PyAny>> {
+    let tensor = class::tensor(x);
+    if tensor.requires_grad() {
+        return Err(PyTypeError::new_err("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead."));
+    }
+    let dense = tensor.detach().copy().py()?;
+    for i in 0..dense.numel() {
+        let at = dense.ptr().wrapping_add(i * dense.dtype().size());
+        // SAFETY: an element of a dense tensor of our own.
+        let value = crate::output::number(x.py(), unsafe { rushlight::tensor::load(at, dense.dtype()) })?;
+        let value = function.call1((value,))?;
+        let value = data::number(value.as_borrowed(), dense.dtype())?;
+        // SAFETY: as above.
+        unsafe { rushlight::tensor::store(at, dense.dtype(), value) };
+    }
+    tensor.copy_(&dense).py()?;
+    Ok(x.to_owned().unbind())
 }
 
 table! {
@@ -20,56 +135,79 @@ table! {
     method: "element_size(Tensor self) -> int" => |x: &Tensor| x.dtype().size();
     method: "storage_offset(Tensor self) -> int" => |x: &Tensor| x.layout().offset();
     method: "data_ptr(Tensor self) -> int" => |x: &Tensor| if x.numel() == 0 { 0 } else { x.ptr() as usize };
+    method: "get_device(Tensor self) -> int" => |x: &Tensor| if Device::of(x).is_cpu() { -1i64 } else { 0 };
 
     /// The shape, or one of its sizes.
-    method: "size(Tensor self, int? dim=None) -> Any" => |x: &Tensor, at: Option<i64>| -> PyResult<Py<PyAny>> {
-        // SAFETY: functions of the table are called with the GIL held.
-        let py = unsafe { Python::assume_attached() };
-        match at {
-            Some(at) => Ok(x.shape()[one_dim(x, at)?].into_pyobject(py)?.into_any().unbind()),
-            None => Ok(types::size(py, x.shape())?.unbind()),
-        }
-    };
-    method: "stride(Tensor self, int? dim=None) -> Any" => |x: &Tensor, at: Option<i64>| -> PyResult<Py<PyAny>> {
-        // SAFETY: as above.
-        let py = unsafe { Python::assume_attached() };
-        match at {
-            Some(at) => Ok(x.strides()[one_dim(x, at)?].into_pyobject(py)?.into_any().unbind()),
-            None => Ok(pyo3::types::PyTuple::new(py, x.strides())?.into_any().unbind()),
-        }
+    method: "size(Tensor self, int? dim=None) -> Any"
+        => |x: &Tensor, at: Option<i64>| one_or_all(x, at, |d| x.shape()[d] as isize, types::size(gil(), x.shape()));
+    /// The strides, or one of them.
+    method: "stride(Tensor self, int? dim=None) -> Any" => |x: &Tensor, at: Option<i64>| {
+        one_or_all(x, at, |d| x.strides()[d], pyo3::types::PyTuple::new(gil(), x.strides()).map(Bound::into_any))
     };
 
     /// The value of a tensor of one element as a Python number.
     method: "item(Tensor self) -> Scalar" => Tensor::item;
     /// The elements in nested lists; a number for a 0-dim tensor.
-    method: "tolist(Tensor self) -> Any" => |x: &Tensor| -> PyResult<Py<PyAny>> {
-        // SAFETY: as above.
-        Ok(data::list::tolist(unsafe { Python::assume_attached() }, x)?.unbind())
-    };
-    /// A NumPy array over the same memory.
-    method: "numpy(Tensor self, *, bool force=False) -> Any" => |x: &Tensor, force: bool| -> PyResult<Py<PyAny>> {
-        // SAFETY: as above.
-        Ok(data::buffer::to_array(unsafe { Python::assume_attached() }, x, force)?.unbind())
-    };
+    method: "tolist(Tensor self) -> Any" => |x: &Tensor| Ok::<_, PyErr>(data::list::tolist(gil(), x)?.unbind());
+    /// A NumPy array over the same memory; with `force`, of a copy where there is no other way.
+    method: "numpy(Tensor self, *, bool force=False) -> Any"
+        => |x: &Tensor, force: bool| Ok::<_, PyErr>(data::buffer::to_array(gil(), x, force)?.unbind());
 
     fn method: "is_floating_point(Tensor self) -> bool" => |x: &Tensor| x.dtype().is_float();
     fn method: "is_complex(Tensor self) -> bool" => |x: &Tensor| x.dtype().is_complex();
     fn method: "is_signed(Tensor self) -> bool" => |x: &Tensor| x.dtype().is_signed();
+    fn method: "is_nonzero(Tensor self) -> bool" => |x: &Tensor| match x.numel() {
+        1 => x.item().map(|value| !value.is_zero()),
+        0 => Err(rushlight::Error::custom("is_nonzero", "Boolean value of Tensor with no values is ambiguous")),
+        _ => Err(rushlight::Error::custom("is_nonzero", "Boolean value of Tensor with more than one value is ambiguous")),
+    };
+    fn method: "is_same_size(Tensor self, Tensor other) -> bool" => |x: &Tensor, y: &Tensor| x.shape() == y.shape();
+    method: "is_set_to(Tensor self, Tensor tensor) -> bool"
+        => |x: &Tensor, y: &Tensor| x.storage().same(y.storage()) && x.layout() == y.layout();
+    fn method: "is_conj(Tensor self) -> bool" => |_: &Tensor| false;
+    fn method: "is_neg(Tensor self) -> bool" => |_: &Tensor| false;
+    fn method: "resolve_conj(Tensor self) -> Tensor" => Tensor::clone;
+    fn method: "resolve_neg(Tensor self) -> Tensor" => Tensor::clone;
+    method: "is_shared(Tensor self) -> bool" => |_: &Tensor| false;
+    method: "is_pinned(Tensor self, Device? device=None) -> bool" => |_: &Tensor, _: Option<Device>| false;
+    method: "pin_memory(Tensor self, Device? device=None) -> Tensor" => |x: &Tensor, _: Option<Device>| x.clone();
+    method: "has_names(Tensor self) -> bool" => |_: &Tensor| false;
+    method: "to_dense(Tensor self, ScalarType? dtype=None) -> Tensor" => |x: &Tensor, dtype: Option<DType>| x.to(dtype.unwrap_or(x.dtype()));
 
-    /// The same memory, outside of the graph.
-    fn method: "detach(Tensor self) -> Tensor" => Tensor::detach;
-    fn method: "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor"
-        => |x: &Tensor, _: Option<types::MemoryFormat>| x.copy();
-    method: "contiguous(Tensor self, *, MemoryFormat memory_format=contiguous_format) -> Tensor"
-        => |x: &Tensor, _: types::MemoryFormat| x.contiguous();
+    /// The bytes under the tensor.
+    method: "untyped_storage(Tensor self) -> Any"
+        => |x: &Tensor| Ok::<_, PyErr>(Py::new(gil(), PyStorage::new(x.storage().clone()))?.into_any());
+    method: "storage(Tensor self) -> Any" => |x: &Tensor| -> PyResult<Py<PyAny>> {
+        let kwargs = pyo3::types::PyDict::new(gil());
+        kwargs.set_item("wrap_storage", Py::new(gil(), PyStorage::new(x.storage().clone()))?)?;
+        kwargs.set_item("dtype", types::dtype_object(gil(), x.dtype())?)?;
+        Ok(gil().import("rushlight._storage")?.getattr("TypedStorage")?.call((), Some(&kwargs))?.unbind())
+    };
+    /// Lets the tensor look at other memory.
+    method: "set_(Tensor self, Any source=None, int storage_offset=0, int[]? size=None, int[]? stride=None) -> Tensor" => set;
+    method: "resize_(Tensor self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor"
+        => |x: Object, size: Dims, _: Option<types::MemoryFormat>| resize(x, size);
+    method: "resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor"
+        => |x: Object, y: &Tensor, _: Option<types::MemoryFormat>| resize(x, y.shape().iter().map(|&n| n as i64).collect());
+    /// Puts `callable(element)` in the place of each element.
+    method: "apply_(Tensor self, Any callable) -> Tensor" => apply;
+
+    fn: "_tensor_from_storage(Any storage, ScalarType dtype, int storage_offset, int[] size, int[] stride) -> Tensor"
+        => |storage: Object, dtype: DType, offset: i64, size: Dims, stride: Dims| {
+            over(storage.cast::<PyStorage>()?.get().storage(), dtype, offset, &size, Some(&stride))
+        };
 
     fn: "get_default_dtype() -> ScalarType" => default_dtype;
-}
-
-fn one_dim(x: &Tensor, at: i64) -> PyResult<usize> {
-    if x.ndim() == 0 {
-        let text = "Dimension specified as ".to_string() + &at.to_string() + " but tensor has no dimensions";
-        return Err(pyo3::exceptions::PyIndexError::new_err(text));
-    }
-    dim(x, at).map_err(crate::error::raise)
+    /// The dtype of new tensors of floats.
+    fn: "set_default_dtype(ScalarType d) -> ()" => |dtype: DType| match dtype.is_float() {
+        true => Ok(rushlight::dtype::set_default_dtype(dtype)),
+        false => Err(PyTypeError::new_err("only floating-point types are supported as the default type")),
+    };
+    fn: "get_num_threads() -> int" => rushlight::kernels::threads::num_threads;
+    fn: "set_num_threads(int num) -> ()" => |n: i64| match usize::try_from(n) {
+        Ok(n) if n > 0 => Ok(rushlight::kernels::threads::set_num_threads(n)),
+        _ => Err(PyRuntimeError::new_err("set_num_threads expects a positive integer")),
+    };
+    fn: "get_num_interop_threads() -> int" => || 1i64;
+    fn: "set_num_interop_threads(int num) -> ()" => |_: i64| ();
 }
