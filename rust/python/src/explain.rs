@@ -69,8 +69,8 @@ fn describe(mismatch: &Mismatch, name: &str, signature: &Signature, call: &Call)
             let most = signature.visible(call.form).filter(|(_, keyword_only)| !keyword_only).count();
             let least = signature.visible(call.form).filter(|(p, k)| !k && p.default.is_none()).count();
             let takes = if least == most { format!("{most}") } else { format!("from {least} to {most}") };
-            let (s, were) = if most == 1 { ("", "was") } else { ("s", "were") };
-            let were = if call.args.len() == 1 { were } else { "were" };
+            let s = if most == 1 && least == 1 { "" } else { "s" };
+            let were = if call.args.len() == 1 { "was" } else { "were" };
             format!("{name}() takes {takes} positional argument{s} but {} {were} given", call.args.len())
         }
         Mismatch::Missing(param) => {

@@ -29,7 +29,7 @@ impl Entered {
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        let left = ENTERED.load(Relaxed) - 1;
+        let left = ENTERED.load(Relaxed).saturating_sub(1);
         ENTERED.store(left, Relaxed);
         if left == 0 && RETIRED_COUNT.load(Relaxed) > 0 {
             bury();
@@ -108,7 +108,22 @@ fn trace() -> String {
     })
 }
 
+/// In a forked child only this thread lives on: what others had borrowed is borrowed no more.
+#[pyfunction]
+fn _after_fork() {
+    ENTERED.store(0, Relaxed);
+    if RETIRED_COUNT.load(Relaxed) > 0 {
+        bury();
+    }
+}
+
 /// Tells the core of this gate.
-pub fn install() {
+pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     rushlight::gate::install(rushlight::gate::Gate { release, check, trace });
+    let after = pyo3::types::PyDict::new(m.py());
+    after.set_item("after_in_child", wrap_pyfunction!(_after_fork, m)?)?;
+    if let Ok(register) = m.py().import("os")?.getattr("register_at_fork") {
+        register.call((), Some(&after))?; // where there is a fork
+    }
+    Ok(())
 }

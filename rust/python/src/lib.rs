@@ -24,7 +24,7 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = true)]
 fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
-    gate::install();
+    gate::install(m)?;
     publish::submodule(m, "_return_types")?;
     types::install(m)?;
     class::install(m)?;

@@ -156,7 +156,7 @@ pub fn return_type(py: Python, name: &str, names: &[&'static str]) -> PyResult<P
     }
     list.push(ffi::PyStructSequence_Field { name: std::ptr::null(), doc: std::ptr::null() });
     let mut desc = ffi::PyStructSequence_Desc {
-        name: text(format!("torch.return_types.{name}"))?,
+        name: text(format!("rushlight.return_types.{name}"))?,
         doc: std::ptr::null(),
         fields: Box::leak(list.into_boxed_slice()).as_mut_ptr(),
         n_in_sequence: names.len() as i32,
@@ -172,6 +172,20 @@ pub fn return_type(py: Python, name: &str, names: &[&'static str]) -> PyResult<P
     };
     module.setattr(name, &class)?;
     Ok(class.unbind())
+}
+
+/// The class of the several results of a function in the table, by its name; None if there is no such function.
+#[pyfunction]
+pub fn _return_type(py: Python, name: &str) -> PyResult<Py<PyAny>> {
+    for function in crate::functions::all() {
+        for signature in function.signatures(py)?.iter().filter(|s| s.name == name && s.returns.starts_with('(')) {
+            let class = signature.result_class.get_or_try_init(py, || make_class(py, signature))?;
+            if !class.is_none(py) {
+                return Ok(class.clone_ref(py));
+            }
+        }
+    }
+    Ok(py.None())
 }
 
 /// As PyTorch shows several results: one field to a line.

@@ -184,6 +184,28 @@ fn _has_torch_function(args: &Bound<PyAny>) -> PyResult<bool> {
     Ok(false)
 }
 
+/// Hands a call to whoever of `relevant` answers it.
+#[pyfunction]
+fn _handle_torch_function<'py>(
+    public: &Bound<'py, PyAny>,
+    relevant: &Bound<'py, PyTuple>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let relevant: Vec<Bound<PyAny>> = relevant.iter().collect();
+    let name = public.getattr("__name__").and_then(|name| name.extract::<String>()).unwrap_or_default();
+    match ask(public, &relevant, args, kwargs, &name)? {
+        Some(answer) => Ok(answer),
+        None => {
+            // Only a mode was there to ask, and it let the call pass: run it as if nobody overrode.
+            let before = DISABLED.replace(DISABLED.get() | ALL);
+            let answer = public.call(args, Some(kwargs));
+            DISABLED.set(before);
+            answer
+        }
+    }
+}
+
 /// One more (or one less) mode is entered.
 #[pyfunction]
 fn _count_torch_function_modes(change: isize) {
@@ -201,6 +223,7 @@ pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(_disabled_torch_function_impl, m)?)?;
     m.add_function(wrap_pyfunction!(_has_torch_function_variadic, m)?)?;
     m.add_function(wrap_pyfunction!(_has_torch_function, m)?)?;
+    m.add_function(wrap_pyfunction!(_handle_torch_function, m)?)?;
     m.add_function(wrap_pyfunction!(_count_torch_function_modes, m)?)?;
     m.add_function(wrap_pyfunction!(_set_torch_function_disabled, m)?)
 }

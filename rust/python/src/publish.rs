@@ -136,5 +136,6 @@ fn _check_table(py: Python) -> PyResult<Vec<String>> {
 
 pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(_stubs, m)?)?;
+    m.add_function(wrap_pyfunction!(crate::output::_return_type, m)?)?;
     m.add_function(wrap_pyfunction!(_check_table, m)?)
 }

@@ -35,7 +35,7 @@ fn run<T>(work: impl FnOnce(Python) -> PyResult<T>) -> rushlight::Result<T> {
 }
 
 /// A hook on a tensor: sees the gradient and may give another.
-pub fn on_tensor(hook: Py<PyAny>) -> Hook {
+pub fn on_tensor(hook: Arc<Py<PyAny>>) -> Hook {
     Arc::new(move |grad: &Tensor| {
         run(|py| {
             let answer = hook.bind(py).call1((class::wrap(py, grad.clone())?,))?;
@@ -61,7 +61,7 @@ fn replaced(answer: &Bound<PyAny>, grad: &Tensor) -> PyResult<Option<Tensor>> {
 }
 
 /// Called with the tensor after its gradient has gathered. Holds on to neither.
-pub fn on_accumulated(tensor: &Bound<PyAny>, hook: Py<PyAny>) -> PyResult<Accumulated> {
+pub fn on_accumulated(tensor: &Bound<PyAny>, hook: Arc<Py<PyAny>>) -> PyResult<Accumulated> {
     let tensor = PyWeakrefReference::new(tensor)?.unbind();
     Ok(Arc::new(move || {
         run(|py| {

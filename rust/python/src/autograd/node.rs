@@ -47,25 +47,6 @@ impl PyNode {
     }
 }
 
-/// `add` is `AddBackward0`; a custom function's name is its own.
-fn name_of(node: &Node) -> String {
-    let name = node.name();
-    match name {
-        "copy" => return "CopyBackwards".into(),
-        "copy_slices" => return "CopySlices".into(),
-        "to" => return "ToCopyBackward0".into(),
-        _ if name.starts_with(char::is_uppercase) => return name.into(),
-        _ => {}
-    }
-    let mut camel = String::new();
-    for word in name.split('_').filter(|word| !word.is_empty()) {
-        let mut chars = word.chars();
-        camel.extend(chars.next().map(|c| c.to_ascii_uppercase()));
-        camel.push_str(chars.as_str());
-    }
-    camel + "Backward0"
-}
-
 fn make<'py>(py: Python<'py>, step: Step, name: &str) -> PyResult<Bound<'py, PyAny>> {
     static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let classes = CLASSES.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
@@ -91,7 +72,7 @@ pub fn object<'py>(py: Python<'py>, node: Arc<Node>) -> PyResult<Bound<'py, PyAn
     if let Some(function) = op.downcast_ref::<PyFunction>() {
         return Ok(function.context.bind(py).clone());
     }
-    let name = name_of(&node);
+    let name = node.class_name();
     make(py, Step::Node(node), &name)
 }
 
@@ -111,7 +92,7 @@ impl PyNode {
     }
     fn name(slf: &Bound<'_, Self>) -> PyResult<String> {
         match slf.get().step() {
-            Step::Node(node) => Ok(name_of(&node)),
+            Step::Node(node) => Ok(node.class_name()),
             Step::Leaf(_) => Ok("torch::autograd::AccumulateGrad".into()),
             _ => Ok(slf.get_type().name()?.to_string()),
         }

@@ -21,6 +21,16 @@ impl PyTensor {
         }
     }
 
+    /// `x.new(…)`: the old constructor, with the dtype of x.
+    #[pyo3(name = "new", signature = (*args, **kwargs))]
+    fn new_legacy<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::wrap(slf.py(), legacy(args, kwargs, tensor_of(slf.as_any()).dtype())?)
+    }
+
     /// A tensor of the class `cls` over the memory of `data`, outside of data's graph.
     #[staticmethod]
     #[pyo3(signature = (cls, data, require_grad=false))]

@@ -17,13 +17,23 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 use rushlight::Tensor;
+use rushlight::autograd::HookHandle;
 use std::cell::UnsafeCell;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 #[pyclass(name = "Tensor", module = "rushlight", subclass, dict, weakref, frozen)]
 pub struct PyTensor {
     /// Exchanged by `x.data = y`, with the GIL held; the old handle lives on until no call can be reading it.
     tensor: UnsafeCell<Tensor>,
+    /// The Python hooks on this tensor, for the garbage collector; few have any. Touched with the GIL held.
+    hooks: UnsafeCell<Option<Box<Vec<HookRef>>>>,
+}
+
+/// A Python function that the tensor's place in the graph holds.
+pub struct HookRef {
+    pub function: Weak<Py<PyAny>>,
+    pub handle: HookHandle,
 }
 // SAFETY: written in `replace` alone, which holds the GIL and keeps the old value for those who read it.
 unsafe impl Sync for PyTensor {}
@@ -40,6 +50,7 @@ pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     // SAFETY: a living class, which nobody else has seen yet. Only messages read this name.
     unsafe { (*class).tp_name = c"Tensor".as_ptr() };
     TENSOR.store(class, Relaxed);
+    measure(py)?;
     make::install(m)?;
     size_class(py).map(|_| ())
 }
@@ -80,10 +91,45 @@ pub fn wrap(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
         // SAFETY: as above.
         return Ok(unsafe { Bound::from_borrowed_ptr(py, face) });
     }
-    let object = Bound::new(py, PyTensor { tensor: UnsafeCell::new(tensor) })?;
-    // SAFETY: just made; nobody exchanges the tensor now.
-    unsafe { &*object.get().tensor.get() }.set_face(object.as_ptr().cast());
-    Ok(object.into_any())
+    let object = new_object(py, tensor)?;
+    tensor_of(&object).set_face(object.as_ptr().cast());
+    Ok(object)
+}
+
+/// Where a PyTensor lies in its Python object; 0 if it is not as `new_object` needs it.
+static OFFSET: AtomicUsize = AtomicUsize::new(0);
+
+/// A new Tensor object. PyO3's way calls `object.__new__`, which makes a `__dict__` that hardly any tensor needs, so the
+/// memory is asked for and filled here.
+#[inline]
+fn new_object(py: Python<'_>, tensor: Tensor) -> PyResult<Bound<'_, PyAny>> {
+    let (class, offset) = (TENSOR.load(Relaxed), OFFSET.load(Relaxed));
+    if offset == 0 {
+        return Ok(Bound::new(py, PyTensor::new(tensor))?.into_any());
+    }
+    // SAFETY: zeroed memory of our class's size, in which `__dict__` and the weak references may be null and there is
+    // nothing else but the PyTensor (`measure` has seen to that); it is filled before anybody sees the object.
+    unsafe {
+        let object = ffi::PyType_GenericAlloc(class, 0);
+        if object.is_null() {
+            return Err(PyErr::fetch(py));
+        }
+        object.byte_add(offset).cast::<PyTensor>().write(PyTensor::new(tensor));
+        Ok(Bound::from_owned_ptr(py, object))
+    }
+}
+
+/// Finds out where PyO3 puts a PyTensor, and that only two pointers (`__dict__`, weak references) surround it.
+fn measure(py: Python) -> PyResult<()> {
+    let zero = Tensor::empty(&[0], rushlight::DType::Bool).map_err(crate::error::raise)?;
+    let object = Bound::new(py, PyTensor::new(zero))?;
+    let offset = std::ptr::from_ref(object.get()) as usize - object.as_ptr() as usize;
+    let expected = size_of::<ffi::PyObject>() + size_of::<PyTensor>() + 2 * size_of::<*mut ()>();
+    // SAFETY: a living class.
+    if unsafe { (*TENSOR.load(Relaxed)).tp_basicsize } as usize == expected {
+        OFFSET.store(offset, Relaxed);
+    }
+    Ok(())
 }
 
 /// Lets an object show another tensor.
@@ -135,7 +181,38 @@ pub fn tensor_of<'a>(object: &'a Bound<PyAny>) -> &'a Tensor {
 
 impl PyTensor {
     pub fn new(tensor: Tensor) -> PyTensor {
-        PyTensor { tensor: UnsafeCell::new(tensor) }
+        PyTensor { tensor: UnsafeCell::new(tensor), hooks: UnsafeCell::new(None) }
+    }
+}
+
+/// Remembers a hook for the garbage collector.
+pub fn remember_hook(object: Object, hook: HookRef) {
+    // SAFETY: the caller has seen that this is a tensor; the GIL is held and nothing else runs.
+    let hooks = unsafe { &mut *object.cast_unchecked::<PyTensor>().get().hooks.get() }.get_or_insert_default();
+    hooks.retain(|hook| hook.function.strong_count() > 0);
+    hooks.push(hook);
+}
+
+#[pymethods]
+impl PyTensor {
+    /// A hook is ours alone if nobody else holds the tensor or its place in the graph: then the collector may see it.
+    fn __traverse__(&self, visit: pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
+        // SAFETY: the collector runs with the GIL held.
+        let (tensor, hooks) = unsafe { (&*self.tensor.get(), &*self.hooks.get()) };
+        if let Some(hooks) = hooks
+            && tensor.is_sole_owner()
+        {
+            for function in hooks.iter().filter_map(|hook| hook.function.upgrade()) {
+                visit.call(&*function)?;
+            }
+        }
+        Ok(())
+    }
+    fn __clear__(&self) {
+        // SAFETY: as above.
+        if let Some(hooks) = unsafe { &mut *self.hooks.get() }.take() {
+            hooks.iter().for_each(|hook| hook.handle.remove());
+        }
     }
 }
 

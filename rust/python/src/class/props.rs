@@ -252,7 +252,7 @@ impl PyTensor {
     /// The tensor outside of the graph, with a version of its own.
     #[getter]
     fn data<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        wrap(slf.py(), tensor_of(slf.as_any()).detach())
+        wrap(slf.py(), tensor_of(slf.as_any()).data())
     }
     /// Exchanges the memory (and the shape, and the dtype) under a tensor; its place in the graph stays.
     #[setter]

@@ -10,17 +10,23 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rushlight::Tensor;
+use rushlight::autograd::HookHandle;
+use std::sync::Arc;
 
-fn hook_of(hook: Object) -> PyResult<Py<PyAny>> {
+fn hook_of(hook: Object) -> PyResult<Arc<Py<PyAny>>> {
     if hook.is_callable() {
-        return Ok(hook.to_owned().unbind());
+        return Ok(Arc::new(hook.to_owned().unbind()));
     }
     let class = hook.get_type();
     Err(PyTypeError::new_err(format!("a hook must be callable, not {}", class.name()?)))
 }
 
-fn handle(hook: Object, handle: rushlight::Result<rushlight::autograd::HookHandle>) -> PyResult<Py<PyAny>> {
-    Ok(Py::new(hook.py(), PyHandle(handle.py()?))?.into_any())
+/// The handle of a hook on `x`, of which the garbage collector is told.
+fn handle(x: Object, function: &Arc<Py<PyAny>>, handle: rushlight::Result<HookHandle>) -> PyResult<Py<PyAny>> {
+    let handle = handle.py()?;
+    let hook = class::HookRef { function: Arc::downgrade(function), handle: handle.clone() };
+    class::remember_hook(x, hook);
+    Ok(Py::new(x.py(), PyHandle(handle))?.into_any())
 }
 
 fn backward(x: Object, gradient: Option<&Tensor>, retain: Option<bool>, create_graph: bool, inputs: Object) -> PyResult<()> {
@@ -67,11 +73,15 @@ table! {
 
     /// Calls `hook(grad)` with the complete gradient of this tensor; what it gives replaces the gradient.
     method: "register_hook(Tensor self, Any hook) -> Any"
-        => |x: &Tensor, hook: Object| handle(hook, x.register_hook(hooks::on_tensor(hook_of(hook)?)));
+        => |x: Object, hook: Object| {
+            let function = hook_of(hook)?;
+            handle(x, &function, class::tensor(x).register_hook(hooks::on_tensor(function.clone())))
+        };
     /// Calls `hook(tensor)` each time after the gradient of this leaf has gathered.
     method: "register_post_accumulate_grad_hook(Tensor self, Any hook) -> Any" => |x: Object, hook: Object| {
-        let told = hooks::on_accumulated(&x.to_owned(), hook_of(hook)?)?;
-        handle(hook, class::tensor(x).register_post_accumulate_grad_hook(told))
+        let function = hook_of(hook)?;
+        let told = hooks::on_accumulated(&x.to_owned(), function.clone())?;
+        handle(x, &function, class::tensor(x).register_post_accumulate_grad_hook(told))
     };
 
     fn method: "is_inference(Tensor self) -> bool" => Tensor::is_inference;

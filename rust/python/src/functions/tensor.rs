@@ -208,6 +208,11 @@ table! {
         Ok(n) if n > 0 => Ok(rushlight::kernels::threads::set_num_threads(n)),
         _ => Err(PyRuntimeError::new_err("set_num_threads expects a positive integer")),
     };
+    fn: "_get_cpu_capability() -> str" => || match rushlight::kernels::isa::level() {
+        rushlight::kernels::isa::Level::Avx512 => "AVX512",
+        rushlight::kernels::isa::Level::Avx2 => "AVX2",
+        _ => "DEFAULT",
+    };
     fn: "get_num_interop_threads() -> int" => || 1i64;
     fn: "set_num_interop_threads(int num) -> ()" => |_: i64| ();
 }
