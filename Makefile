@@ -1,7 +1,7 @@
 # What one needs while working on Rushlight. `make help` prints this list.
 PYTHON ?= python3
 
-.PHONY: help dev release stubs test lint wheel
+.PHONY: help dev test lint wheel
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -9,9 +9,6 @@ help: ## This list
 dev: ## Build the extension for working on it; then PYTHONPATH=py python …
 	cargo build -p rushlight-python
 	cp target/debug/lib_rushlight.so py/rushlight/_rushlight.so
-
-stubs: dev ## Write the type stubs of the extension from its table
-	PYTHONPATH=py $(PYTHON) -c "from rushlight import _rushlight; print(_rushlight._stubs())" > py/rushlight/_rushlight.pyi
 
 release: ## The same, optimised
 	cargo build --release -p rushlight-python

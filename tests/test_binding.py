@@ -95,14 +95,6 @@ def test_tensors_and_index_objects_stand_for_ints() -> None:
     assert torch.full((2,), torch.tensor(5.0)).tolist() == [5, 5]
 
 
-def test_where_numbers_may_stand_for_tensors() -> None:
-    x = torch.tensor([1, 2, 3])
-    assert torch.add(2, x).tolist() == [3, 4, 5] and torch.pow(2, x).tolist() == [2, 4, 8] and torch.eq(x, 2).tolist() == [False, True, False]
-    for call in (lambda: torch.eq(2, x), lambda: torch.maximum(x, 2), lambda: torch.pow(2, 3), lambda: torch.fmod(2, x)):
-        with pytest.raises(TypeError):
-            call()
-
-
 def test_old_order_of_arguments_warns() -> None:
     x = torch.ones(2)
     with warnings.catch_warnings():

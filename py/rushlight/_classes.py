@@ -6,6 +6,7 @@ Imports nothing of the package, so that it can be imported first.
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -82,20 +83,17 @@ OutOfMemoryError.__module__ = "rushlight"
 LinAlgError.__module__ = "rushlight.linalg"
 
 
-_GENERATOR = 0x20  # of a code object, inspect.CO_GENERATOR without importing inspect
-
-
 def context_decorator(context: AbstractContextManager | Callable[[], AbstractContextManager], func: Callable) -> Callable:
     """Makes ``func`` run inside of a context: a context manager, or a function that makes one.
 
     Generators run each of their steps inside of it, and the caller's code between the steps outside.
     """
     make: Callable[[], AbstractContextManager] = context if not hasattr(context, "__enter__") else (lambda: context)
-    if isinstance(func, type):
+    if inspect.isclass(func):
         raise TypeError(
             f"cannot decorate the class {func.__name__}: decorate its methods, or use the context manager inside of them"
         )
-    if getattr(getattr(func, "__code__", None), "co_flags", 0) & _GENERATOR:
+    if inspect.isgeneratorfunction(func):
         return _generator_in_context(make, func)
 
     @functools.wraps(func)

@@ -14,8 +14,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 pub const MAX_PARAMS: usize = 24;
-/// For each parameter of a Rust function, how many of the schema it takes, and whether it can.
-pub type Serves = &'static [(usize, fn(&[Param]) -> bool)];
 pub type Thunk = ffi::PyCFunctionFastWithKeywords;
 
 /// One name in Python's `torch` and on `Tensor`.
@@ -29,7 +27,7 @@ pub struct Function {
 /// One schema and the Rust function that answers it.
 pub struct Overload {
     pub schema: &'static str,
-    pub serves: Serves,
+    pub serves: &'static [(usize, fn(&[Param]) -> bool)],
     /// Which parameters take a number in place of a tensor, a bit for each.
     pub numbers: u32,
     /// Whether the function itself writes into a given tensor.
@@ -100,10 +98,10 @@ impl Function {
         let modes = crate::overrides::modes_are_on();
         for (overload, signature) in self.overloads.iter().zip(self.signatures(call.py)?) {
             if let Ok((mut slots, overridden)) = overload.bind(signature, call) {
-                if (overridden || modes)
-                    && let Some(answer) = crate::overrides::call(self, call, overridden)?
-                {
-                    return Ok(answer);
+                if overridden || modes {
+                    if let Some(answer) = crate::overrides::call(self, call, overridden)? {
+                        return Ok(answer);
+                    }
                 }
                 if signature.deprecated {
                     crate::explain::warn_deprecated(call.py, self, signature, call.form)?;
@@ -130,7 +128,7 @@ impl Overload {
         let mut slots = Slots { py: call.py, signature, values: [None; MAX_PARAMS], rest: &[], out: Out::New, skip };
         let mut overridden = false;
         let mut check = |i: usize, position, object| {
-            match args::fits(object, &params[i].ty, self.numbers >> i & 1 == 1 && params[i].takes_number) {
+            match args::fits(object, &params[i].ty, self.numbers >> i & 1 == 1) {
                 Fit::No => return Err(Mismatch::Type(&params[i], position, object)),
                 fit => overridden |= fit == Fit::Override,
             }
@@ -176,23 +174,7 @@ impl Overload {
                 }
             }
         }
-        if self.numbers.count_ones() > 1 && signature.wants_tensor && !overridden {
-            self.one_is_a_tensor(&slots)?;
-        }
         Ok((slots, overridden))
-    }
-
-    /// Of those that may be numbers, one must be a tensor.
-    fn one_is_a_tensor<'a>(&self, slots: &Slots<'a>) -> Result<(), Mismatch<'a>> {
-        let params = &slots.signature.params;
-        let places = (0..params.len()).filter(|i| self.numbers >> i & 1 == 1);
-        let mut objects = places.filter_map(|i| Some((i, slots.values[i]?)));
-        match objects.next() {
-            Some((i, first)) if !class::is_tensor(first) && !objects.any(|(_, o)| class::is_tensor(o)) => {
-                Err(Mismatch::Type(&params[i], Some(i), first))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Runs the function and brings its result where the caller wants it.
@@ -248,7 +230,7 @@ fn find_slowly(signature: &Signature, name: Object) -> Option<usize> {
 
 /// A Rust function whose parameters are `Arg`s and whose result is an `Output`.
 pub trait Handler<Args>: Copy + 'static {
-    const SERVES: Serves;
+    const SERVES: &'static [(usize, fn(&[Param]) -> bool)];
     const NUMBERS: u32;
     const WRITES: bool;
     fn handle<'a>(self, slots: &Slots<'a>) -> PyResult<Bound<'a, PyAny>>;
@@ -260,7 +242,7 @@ macro_rules! handler {
         where
             F: Copy + 'static + Fn($($A),*) -> R + for<'a> Fn($($A::Of<'a>),*) -> R,
         {
-            const SERVES: Serves = &[$(($A::WIDTH, $A::serves)),*];
+            const SERVES: &'static [(usize, fn(&[Param]) -> bool)] = &[$(($A::WIDTH, $A::serves)),*];
             const NUMBERS: u32 = {
                 let (mut _at, mut _mask) = (0, 0);
                 $(if $A::NUMBERS { _mask |= 1 << _at; } _at += $A::WIDTH;)*

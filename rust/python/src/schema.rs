@@ -43,8 +43,6 @@ pub struct Signature {
     pub this: Option<usize>,
     pub out: Option<usize>,
     pub deprecated: bool,
-    /// Not all of the tensors may be numbers.
-    pub wants_tensor: bool,
     pub(crate) result_class: PyOnceLock<Py<PyAny>>,
 }
 
@@ -56,56 +54,6 @@ pub struct Param {
     /// A Python object, so that a default travels the same road as an argument.
     pub default: Option<Py<PyAny>>,
     pub default_text: &'static str,
-    /// Whether a number may stand for this tensor, if the function takes one.
-    pub takes_number: bool,
-}
-
-/// Functions of which all tensors may be numbers.
-const ALL_NUMBERS: &[&str] =
-    &["add", "sub", "mul", "div", "floor_divide", "result_type", "true_divide", "divide", "multiply", "subtract"];
-/// Functions of which any tensor may be a number, but not all of them.
-const SOME_NUMBERS: &[&str] = &[
-    "bitwise_and",
-    "bitwise_left_shift",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "float_power",
-    "pow",
-    "remainder",
-    "where",
-    "xlog1py",
-    "xlogy",
-    "zeta",
-];
-/// Functions whose tensors must be tensors.
-const NO_NUMBERS: &[&str] = &[
-    "atan2",
-    "fmax",
-    "fmin",
-    "gcd",
-    "heaviside",
-    "hypot",
-    "igamma",
-    "igammac",
-    "lcm",
-    "logaddexp",
-    "logaddexp2",
-    "logical_and",
-    "logical_or",
-    "logical_xor",
-    "maximum",
-    "minimum",
-    "nextafter",
-];
-
-/// PyTorch's rule for numbers in the place of tensors: the first tensor of most functions must be one.
-fn takes_number(function: &str, is_self: bool) -> bool {
-    let short = function.strip_prefix("special_").unwrap_or(function);
-    if ALL_NUMBERS.contains(&short) || SOME_NUMBERS.contains(&short) || short.contains("_polynomial_") {
-        return true;
-    }
-    !is_self && !NO_NUMBERS.contains(&short)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,16 +97,14 @@ impl Signature {
         let mut add = |item: &'static str, params: &mut Vec<Param>| -> PyResult<()> {
             let (ty, rest) = item.split_once(' ').ok_or_else(bad)?;
             let (text, default_text) = rest.split_once('=').unwrap_or((rest, ""));
-            let is_self = text == "self";
-            if is_self {
+            if text == "self" {
                 this = Some(params.len());
             }
             let text = if text == "self" { "input" } else { text };
             let ty = Type::parse(ty).ok_or_else(bad)?;
             let default =
                 if default_text.is_empty() { None } else { Some(default(py, default_text).ok_or_else(bad)??) };
-            let (name_object, takes_number) = (PyString::intern(py, text).unbind(), takes_number(name, is_self));
-            params.push(Param { name: name_object, text, ty, default, default_text, takes_number });
+            params.push(Param { name: PyString::intern(py, text).unbind(), text, ty, default, default_text });
             Ok(())
         };
         for item in items(list) {
@@ -170,9 +116,8 @@ impl Signature {
         }
         let out = params.iter().position(|p: &Param| p.text == "out" && p.ty.kind == Kind::Tensor);
         let positional = positional.unwrap_or(params.len());
-        let wants_tensor = !ALL_NUMBERS.contains(&name.strip_prefix("special_").unwrap_or(name));
         let result_class = PyOnceLock::new();
-        Ok(Signature { name, positional, params, returns, this, out, deprecated, wants_tensor, result_class })
+        Ok(Signature { name, positional, params, returns, this, out, deprecated, result_class })
     }
 
     /// The parameters a caller may give in this form, each with whether it is keyword-only.

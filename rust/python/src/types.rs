@@ -292,9 +292,9 @@ impl PyDevice {
     fn __eq__(&self, other: &Bound<PyAny>) -> bool {
         other.cast::<PyDevice>().is_ok_and(|other| other.get().0 == self.0)
     }
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String, Option<u16>))> {
         let device = slf.get().0;
-        Ok((slf.get_type(), (device.kind(), device.index)).into_pyobject(slf.py())?.into_any())
+        Ok((slf.get_type().into_any(), (device.kind().to_string(), device.index)))
     }
     /// `with torch.device('cpu'):` sets where new tensors go.
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {

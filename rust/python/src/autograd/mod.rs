@@ -23,8 +23,7 @@ const ANOMALY: u8 = 4;
 #[pyfunction]
 fn _get_modes() -> u8 {
     let modes = Modes::current();
-    let bit = |bit, on| if on { bit } else { 0 };
-    bit(GRAD, modes.grad) | bit(INFERENCE, modes.inference) | bit(ANOMALY, modes.anomaly)
+    GRAD * modes.grad as u8 | INFERENCE * modes.inference as u8 | ANOMALY * modes.anomaly as u8
 }
 
 #[pyfunction]

@@ -27,7 +27,7 @@ pub struct PyTensor {
     /// Exchanged by `x.data = y`, with the GIL held; the old handle lives on until no call can be reading it.
     tensor: UnsafeCell<Tensor>,
     /// The Python hooks on this tensor, for the garbage collector; few have any. Touched with the GIL held.
-    hooks: UnsafeCell<Vec<HookRef>>,
+    hooks: UnsafeCell<Option<Box<Vec<HookRef>>>>,
 }
 
 /// A Python function that the tensor's place in the graph holds.
@@ -181,14 +181,14 @@ pub fn tensor_of<'a>(object: &'a Bound<PyAny>) -> &'a Tensor {
 
 impl PyTensor {
     pub fn new(tensor: Tensor) -> PyTensor {
-        PyTensor { tensor: UnsafeCell::new(tensor), hooks: UnsafeCell::new(Vec::new()) }
+        PyTensor { tensor: UnsafeCell::new(tensor), hooks: UnsafeCell::new(None) }
     }
 }
 
 /// Remembers a hook for the garbage collector.
 pub fn remember_hook(object: Object, hook: HookRef) {
     // SAFETY: the caller has seen that this is a tensor; the GIL is held and nothing else runs.
-    let hooks = unsafe { &mut *object.cast_unchecked::<PyTensor>().get().hooks.get() };
+    let hooks = unsafe { &mut *object.cast_unchecked::<PyTensor>().get().hooks.get() }.get_or_insert_default();
     hooks.retain(|hook| hook.function.strong_count() > 0);
     hooks.push(hook);
 }
@@ -199,7 +199,9 @@ impl PyTensor {
     fn __traverse__(&self, visit: pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
         // SAFETY: the collector runs with the GIL held.
         let (tensor, hooks) = unsafe { (&*self.tensor.get(), &*self.hooks.get()) };
-        if !hooks.is_empty() && tensor.is_sole_owner() {
+        if let Some(hooks) = hooks
+            && tensor.is_sole_owner()
+        {
             for function in hooks.iter().filter_map(|hook| hook.function.upgrade()) {
                 visit.call(&*function)?;
             }
@@ -208,8 +210,9 @@ impl PyTensor {
     }
     fn __clear__(&self) {
         // SAFETY: as above.
-        let hooks = std::mem::take(unsafe { &mut *self.hooks.get() });
-        hooks.iter().for_each(|hook| hook.handle.remove());
+        if let Some(hooks) = unsafe { &mut *self.hooks.get() }.take() {
+            hooks.iter().for_each(|hook| hook.handle.remove());
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub fn infer(op: &'static str, x: &Tensor, size: &[i64]) -> Result<Shape> {
             let text = format!("cannot reshape tensor of 0 elements into shape {size:?} because the unspecified dimension size -1 can be any value and is ambiguous");
             return Err(if x.numel() == 0 { Error::custom(op, text) } else { fail() });
         }
-        if !x.numel().is_multiple_of(known) {
+        if x.numel() % known != 0 {
             return Err(fail());
         }
         shape[d] = x.numel() / known;

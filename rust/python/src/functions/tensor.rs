@@ -200,18 +200,12 @@ table! {
     fn: "get_default_dtype() -> ScalarType" => default_dtype;
     /// The dtype of new tensors of floats.
     fn: "set_default_dtype(ScalarType d) -> ()" => |dtype: DType| match dtype.is_float() {
-        true => {
-            rushlight::dtype::set_default_dtype(dtype);
-            Ok(())
-        }
+        true => Ok(rushlight::dtype::set_default_dtype(dtype)),
         false => Err(PyTypeError::new_err("only floating-point types are supported as the default type")),
     };
     fn: "get_num_threads() -> int" => rushlight::kernels::threads::num_threads;
     fn: "set_num_threads(int num) -> ()" => |n: i64| match usize::try_from(n) {
-        Ok(n) if n > 0 => {
-            rushlight::kernels::threads::set_num_threads(n);
-            Ok(())
-        }
+        Ok(n) if n > 0 => Ok(rushlight::kernels::threads::set_num_threads(n)),
         _ => Err(PyRuntimeError::new_err("set_num_threads expects a positive integer")),
     };
     fn: "_get_cpu_capability() -> str" => || match rushlight::kernels::isa::level() {

@@ -1,0 +1,104 @@
+//! Copies and conversions: `to`, `copy_`, `contiguous`, `clone`.
+
+use crate::autograd::Ctx;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::kernels::convert;
+use crate::kernels::iter::{self, Run};
+use crate::kernels::map::{Dense, Pointwise};
+use crate::layout::broadcast;
+use crate::op::{Attributes, Grads, Inputs, Metas, Op, new};
+use crate::tensor::Tensor;
+use smallvec::smallvec;
+
+/// A dense copy in another dtype, or in the same.
+#[derive(Debug)]
+pub struct To {
+    pub dtype: DType,
+}
+impl Op for To {
+    fn name(&self) -> &'static str {
+        "to"
+    }
+    fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        new(self.dtype, inputs[0].shape())
+    }
+    fn pointwise(&self) -> Option<&dyn Pointwise> {
+        Some(self)
+    }
+    fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
+        convert(&outputs[0], &inputs[0]);
+        Ok(())
+    }
+    fn backward(&self, ctx: &Ctx) -> Result<Grads> {
+        Ok(smallvec![Some(ctx.grad(0)?)])
+    }
+    fn attributes(&self) -> Attributes {
+        vec![("dtype", self.dtype.into())]
+    }
+}
+impl Pointwise for To {
+    fn types(&self, dtypes: &[DType]) -> (DType, DType) {
+        let through = if dtypes[0].is_complex() || dtypes[0] == DType::Bool { dtypes[1] } else { dtypes[0] };
+        (through.compute(), through.compute())
+    }
+    unsafe fn dense(&self, compute: DType, dense: Dense) {
+        // SAFETY: the caller's promise; a copy of elements of one type.
+        unsafe { copy_dense(compute, dense.to, dense.from[0], dense.advance[0], dense.len) }
+    }
+    fn wgsl(&self) -> String {
+        "a".to_string()
+    }
+}
+
+/// The second input, broadcast and converted to be as the first: `copy_` is this op in place.
+#[derive(Debug)]
+pub struct Copy {}
+impl Op for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+    fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        let shape = broadcast("copy_", inputs[0].shape(), inputs[1].shape())?;
+        new(inputs[0].dtype(), shape)
+    }
+    fn pointwise(&self) -> Option<&dyn Pointwise> {
+        Some(self)
+    }
+    fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
+        convert(&outputs[0], &inputs[1]);
+        Ok(())
+    }
+    fn backward(&self, ctx: &Ctx) -> Result<Grads> {
+        let grad = ctx.grad(0)?;
+        Ok(smallvec![Some(Tensor::zeros(ctx.shape(0), ctx.dtype(0))?), Some(grad)])
+    }
+}
+impl Pointwise for Copy {
+    fn types(&self, dtypes: &[DType]) -> (DType, DType) {
+        To { dtype: dtypes[0] }.types(&[dtypes[0], dtypes[2]])
+    }
+    unsafe fn dense(&self, compute: DType, dense: Dense) {
+        // SAFETY: the caller's promise; a copy of elements of one type.
+        unsafe { copy_dense(compute, dense.to, dense.from[1], dense.advance[1], dense.len) }
+    }
+    fn wgsl(&self) -> String {
+        "b".to_string()
+    }
+}
+
+/// Writes `from`, which broadcasts to it, into `to`.
+pub(crate) fn convert(to: &Tensor, from: &Tensor) {
+    let (dtype, source) = (to.dtype(), from.dtype());
+    // SAFETY: operands of live tensors of these dtypes; the output is ours to write.
+    iter::for_each(to.shape(), &[to.operand(), from.operand()], &|run| unsafe { convert::run(dtype, source, run) });
+}
+
+/// # Safety
+/// Valid for `len` elements of a compute dtype, or for a block of equal ones if `from` does not advance.
+unsafe fn copy_dense(dtype: DType, to: *mut u8, from: *const u8, advance: bool, len: usize) {
+    let size = dtype.size() as isize;
+    let run = Run { len, ptrs: &[to, from.cast_mut()], strides: &[size, if advance { size } else { 0 }] };
+    // SAFETY: the caller's promise.
+    unsafe { convert::run(dtype, dtype, run) }
+}
