@@ -54,6 +54,9 @@ def batch_norm(
 
     In training the batch's own mean and variance are used, and the running ones move towards them by ``momentum``.
     """
+    if eps < 0 or (training and eps == 0):
+        when = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {when}, but got {eps}")
     if training and len(input.shape) > 1:
         _verify_batch_size(input.shape)
     return torch.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, True)
@@ -109,7 +112,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     """``x / (k + alpha * mean(x**2 of the size neighbouring channels))**beta``; channels are the second dimension."""
     dim = input.dim()
     if dim < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality                          input (got {dim} dimensions)")
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {dim} dimensions)")
     if input.numel() == 0:
         return input
     square = input.mul(input)

@@ -64,28 +64,14 @@ class Parameter(torch.Tensor, metaclass=_ParameterMeta):
         return "Parameter containing:\n" + super().__repr__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        extra = {k: v for k, v in self.__dict__.items() if k != "_is_param"}
-        if not extra:
-            return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict())
-        return _rebuild_parameter_with_state, (self.data, self.requires_grad, OrderedDict(), extra)
+        state = {k: v for k, v in self.__dict__.items() if k != "_is_param"}
+        args = (self.data, self.requires_grad, OrderedDict())
+        if not state:
+            return torch._utils._rebuild_parameter, args
+        return torch._utils._rebuild_parameter_with_state, (*args, state)
 
     # A parameter behaves as a plain tensor in every function; the results of operations are plain tensors.
     __torch_function__ = _disabled
-
-
-def _rebuild_parameter(data: torch.Tensor, requires_grad: bool, backward_hooks: Any) -> Parameter:
-    """What a pickled parameter calls to come back."""
-    param = Parameter(data, requires_grad)
-    if backward_hooks:
-        param._backward_hooks = backward_hooks
-    return param
-
-
-def _rebuild_parameter_with_state(data: torch.Tensor, requires_grad: bool, backward_hooks: Any, state: Any) -> Parameter:
-    """As `_rebuild_parameter`, and puts Python attributes back."""
-    param = _rebuild_parameter(data, requires_grad, backward_hooks)
-    param.__dict__.update(state)
-    return param
 
 
 class _BufferMeta(type(torch.Tensor)):
@@ -225,9 +211,9 @@ class _MaterializedBuffer(torch.Tensor):
 
 
 def _typename(obj: Any) -> str:
-    """The name of an object's type as error messages give it: `rushlight.FloatTensor`, `int`, `collections.OrderedDict`."""
+    """The name of an object's type as error messages give it: `torch.FloatTensor`, `int`, `collections.OrderedDict`."""
     if isinstance(obj, torch.Tensor):
         return obj.type()
     kind = type(obj)
     module = getattr(kind, "__module__", "")
-    return kind.__qualname__ if module in ("", "builtins", "__builtin__") else f"{module}.{kind.__qualname__}"
+    return kind.__qualname__ if module in ("", "builtins") else f"{module}.{kind.__qualname__}"
