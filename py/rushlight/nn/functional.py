@@ -60,10 +60,6 @@ def __getattr__(name: str) -> Any:
         import rushlight.overrides
 
         found = getattr(rushlight.overrides, name)
-    elif name == "Tensor":
-        found = torch.Tensor
-    elif name == "_Reduction":
-        from . import _reduction as found
     elif name in ("_pair", "_single", "_triple", "_list_with_default"):
         from .modules import utils
 

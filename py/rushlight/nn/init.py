@@ -57,36 +57,22 @@ def _no_grad_normal_(tensor: Tensor, mean: float, std: float, generator: Generat
 def _no_grad_trunc_normal_(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None = None
 ) -> Tensor:
-    if tensor.is_meta:
-        return tensor
+    def cdf(x: float) -> float:
+        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=3,
         )
-    options = {} if generator is None else {"generator": generator}
-    inside = (math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))) / 2.0
     with torch.no_grad():
-        if inside > 0.3:
-            # most draws from the normal distribution fit: draw again those that do not
-            low, high = (tensor.new_tensor(bound, device="cpu").item() for bound in (a, b))
-            tensor.normal_(mean, std, **options)
-            while bool((outside := (tensor < low) | (tensor > high)).any()):
-                tensor.copy_(torch.where(outside, torch.empty_like(tensor).normal_(mean, std, **options), tensor))
-            return tensor
-        # few would: draw evenly between the bounds, and keep a draw with the probability of its density
-        mode = max(a, min(mean, b))
-        peak = -0.5 * ((mode - mean) / std) ** 2
-        tensor.uniform_(a, b, **options)
-        draws = tensor.clone()
-        rejected = None
-        while rejected is None or bool(rejected.any()):
-            if rejected is not None:
-                draws.uniform_(a, b, **options)
-                tensor.copy_(torch.where(rejected, draws, tensor))
-            density = draws.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(peak)
-            above = torch.empty_like(tensor).uniform_(**options).log_().gt(density)
-            rejected = above if rejected is None else rejected & above
+        # uniform between the values of the distribution function at the bounds, then its inverse
+        low, high = cdf((a - mean) / std), cdf((b - mean) / std)
+        _no_grad_uniform_(tensor, 2 * low - 1, 2 * high - 1, generator)
+        tensor.erfinv_()
+        tensor.mul_(std * math.sqrt(2.0))
+        tensor.add_(mean)
+        tensor.clamp_(min=a, max=b)
         return tensor
 
 
@@ -154,7 +140,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Fills with numbers from the normal distribution, drawn again until they are within [a, b]."""
+    """Fills with numbers from the normal distribution, redrawn until within [a, b]."""
     return _no_grad_trunc_normal_(tensor, mean, std, a, b, generator)
 
 

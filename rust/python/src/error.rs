@@ -34,7 +34,7 @@ pub fn raise(error: Error) -> PyErr {
         },
         Error::Type { .. } => PyTypeError::new_err(message),
         Error::Value { .. } => PyValueError::new_err(message),
-        Error::Index { .. } => PyIndexError::new_err(message),
+        Error::Index { .. } | Error::BadIndex { .. } => PyIndexError::new_err(message),
         Error::NotImplemented { .. } => PyNotImplementedError::new_err(message),
         Error::Memory { .. } => special("OutOfMemoryError"),
         Error::LinAlg { .. } => special("LinAlgError"),

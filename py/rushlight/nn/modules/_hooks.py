@@ -251,9 +251,8 @@ def _identity() -> Any:
             def forward(ctx: Any, ties: Any, is_output: bool, *tensors: Any) -> Any:
                 ctx.ties, ctx.is_output = ties, is_output
                 ctx.set_materialize_grads(False)
-                through = tuple(t.view_as(t) for t in tensors)
-                ctx.mark_non_differentiable(*[out for t, out in zip(tensors, through) if not t.requires_grad])
-                return through
+                ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
+                return tuple(t.view_as(t) for t in tensors)
 
             @staticmethod
             def backward(ctx: Any, *grads: Any) -> Any:

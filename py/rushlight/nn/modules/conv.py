@@ -569,14 +569,20 @@ class ConvTranspose3d(_ConvTransposeNd):
 
 
 class _LazyConvXdMixin(LazyModuleMixin):
-    """A convolution that takes ``in_channels`` from its first input."""
+    """A convolution that takes ``in_channels`` from its first input. Subclasses say how many spatial dimensions it has."""
 
     transposed: bool
 
-    def _start(self: Any, out_channels: int, kernel_size: Any, bias: bool, **options: Any) -> None:
-        device, dtype = options["device"], options["dtype"]
+    def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
+        named = dict(zip(self._positional, args))
+        twice = set(named) & set(kwargs)
+        if twice or len(args) > len(self._positional):
+            raise TypeError(f"{type(self).__name__}.__init__() got too many values for its arguments")
+        options = {**named, **kwargs}
+        bias = options.pop("bias", True)
+        device, dtype = options.get("device"), options.get("dtype")
         # no channels and no bias: nothing is drawn yet
-        LazyModuleMixin.__init__(self, 0, 0, kernel_size, bias=False, **options)
+        super().__init__(0, 0, kernel_size, bias=False, **options)
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
         if bias:
@@ -616,199 +622,47 @@ class _LazyConvXdMixin(LazyModuleMixin):
         return len(self.kernel_size)
 
 
+_FORWARD = ("stride", "padding", "dilation", "groups", "bias", "padding_mode", "device", "dtype")
+_TRANSPOSED = ("stride", "padding", "output_padding", "groups", "bias", "dilation", "padding_mode", "device", "dtype")
+
+
 class LazyConv1d(_LazyConvXdMixin, Conv1d):
     """A `Conv1d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = Conv1d
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._start(
-            out_channels,
-            kernel_size,
-            bias,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+    _positional = _FORWARD
 
 
 class LazyConv2d(_LazyConvXdMixin, Conv2d):
     """A `Conv2d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = Conv2d
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._start(
-            out_channels,
-            kernel_size,
-            bias,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+    _positional = _FORWARD
 
 
 class LazyConv3d(_LazyConvXdMixin, Conv3d):
     """A `Conv3d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = Conv3d
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._start(
-            out_channels,
-            kernel_size,
-            bias,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+    _positional = _FORWARD
 
 
 class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
     """A `ConvTranspose1d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = ConvTranspose1d
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._start(
-            out_channels,
-            kernel_size,
-            bias,
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            groups=groups,
-            dilation=dilation,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+    _positional = _TRANSPOSED
 
 
 class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
     """A `ConvTranspose2d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = ConvTranspose2d
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._start(
-            out_channels,
-            kernel_size,
-            bias,
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            groups=groups,
-            dilation=dilation,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+    _positional = _TRANSPOSED
 
 
 class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
     """A `ConvTranspose3d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = ConvTranspose3d
-
-    def __init__(
-        self,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self._start(
-            out_channels,
-            kernel_size,
-            bias,
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            groups=groups,
-            dilation=dilation,
-            padding_mode=padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+    _positional = _TRANSPOSED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 import rushlight as torch
 from rushlight.utils.hooks import RemovableHandle
 
-from ..parameter import Buffer, Parameter, _typename, is_lazy
+from ..parameter import Buffer, Parameter, _typename
 from . import _hooks
 from ._hooks import (
     any_global as _any_global,
@@ -132,9 +132,7 @@ class Module(_StateMixin):
         try:
             if self._slow_call or _any_global:
                 return self._call_slowly(args, kwargs)
-            if kwargs:
-                return self.forward(*args, **kwargs)
-            return self.forward(*args)
+            return self.forward(*args, **kwargs)
         except Exception as error:
             _locate(self, error)
             raise
@@ -150,9 +148,6 @@ class Module(_StateMixin):
 
     def _wrapped_call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return self._call_slowly(args, kwargs)
-
-    def _slow_forward(self, *input: Any, **kwargs: Any) -> Any:
-        return self.forward(*input, **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles the module's forward with `torch.compile`, in place. Arguments are those of `torch.compile`."""
@@ -177,14 +172,9 @@ class Module(_StateMixin):
 
     def __setattr__(self, name: str, value: Any) -> None:
         attributes = self.__dict__
-        if type(value) in _PLAIN:
-            if name in attributes:
-                if type(attributes[name]) in _PLAIN:  # so the name is not a registered one, nor a property's
-                    attributes[name] = value
-                    return
-            else:
-                super().__setattr__(name, value)
-                return
+        if type(value) in _PLAIN and type(attributes.get(name, 0)) in _PLAIN:  # then the name is not a registered one
+            super().__setattr__(name, value)
+            return
         params = attributes.get("_parameters")
         if params is None:
             if isinstance(value, (Parameter, Module, Buffer)):
@@ -455,14 +445,14 @@ class Module(_StateMixin):
         self, get_members_fn: Callable, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Any]]:
         """Walks the modules and gives what ``get_members_fn(module)`` yields, by dotted name, each object once."""
-        seen: set[int] = set()  # of ids: the modules keep the objects alive
+        seen = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
             for name, value in get_members_fn(module):
-                if value is None or id(value) in seen:
+                if value is None or value in seen:
                     continue
                 if remove_duplicate:
-                    seen.add(id(value))
+                    seen.add(value)
                 yield (f"{path}.{name}" if path else name), value
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
@@ -566,11 +556,7 @@ class Module(_StateMixin):
                 kept.grad = grad_changed.requires_grad_(grad.requires_grad)
         buffers = self._buffers
         for name, buffer in buffers.items():
-            if buffer is None:
-                continue
-            if is_lazy(buffer):
-                buffer.data = fn(buffer)
-            else:
+            if buffer is not None:
                 buffers[name] = fn(buffer)
         return self
 
@@ -656,9 +642,8 @@ class Module(_StateMixin):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
-        for module in self._modules.values():
-            if module is not None:
-                module.train(mode)
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self) -> Self:

@@ -23,16 +23,6 @@ def _apply_permutation(tensor: torch.Tensor, permutation: torch.Tensor, dim: int
     return tensor.index_select(dim, permutation)
 
 
-def apply_permutation(tensor: torch.Tensor, permutation: torch.Tensor, dim: int = 1) -> torch.Tensor:
-    """Deprecated: ``tensor.index_select(dim, permutation)``."""
-    warnings.warn(
-        "`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead",
-        FutureWarning,
-        stacklevel=2,
-    )
-    return _apply_permutation(tensor, permutation, dim)
-
-
 class RNNBase(Module):
     """What `RNN`, `LSTM` and `GRU` have in common: their parameters, checks, and batches of unequal lengths.
 

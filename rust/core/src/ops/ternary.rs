@@ -231,7 +231,7 @@ impl Op for Where {
 ///
 /// # Safety
 /// The run's pointers must be valid for its length: output, condition, and two of elements of this size.
-unsafe fn choose(size: usize, run: Run) {
+pub(crate) unsafe fn choose(size: usize, run: Run) {
     match size {
         1 => by_isa(Choose::<u8>(run, PhantomData)),
         2 => by_isa(Choose::<u16>(run, PhantomData)),

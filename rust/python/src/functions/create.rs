@@ -4,12 +4,14 @@ use super::convert::{contiguous, is_contiguous};
 use super::shape;
 use crate::args::{Object, Options};
 use crate::call::table;
-use crate::core::Dims;
+use crate::core::{Dims, Operand, Out};
 use crate::data;
 use crate::error::Raise;
 use crate::types::{self, Device};
 use pyo3::prelude::*;
-use rushlight::{DType, Scalar, Tensor};
+use rushlight::dtype::default_dtype;
+use rushlight::ops::create::{self as c, Window};
+use rushlight::{DType, Error, Scalar, Tensor};
 
 /// Memory of this size as the options want it, filled by `make`.
 pub fn made(size: &[i64], options: Options, make: impl FnOnce(&[usize], DType) -> rushlight::Result<Tensor>) -> PyResult<Tensor> {
@@ -70,6 +72,66 @@ fn full_like(x: &Tensor, value: Scalar, options: Options, format: Format) -> PyR
     in_format(options.finish(Tensor::full(x.shape(), value, options.dtype_or_default())), Some(x), format)
 }
 
+/// The dtype that a result is to have: that of `out`, if it is given.
+fn wanted(options: Options, out: Out) -> Option<DType> {
+    match out {
+        Out::Into(target) => Some(target.dtype()),
+        _ => options.dtype,
+    }
+}
+
+/// `linspace` between 0-dim tensors, or one and a number.
+fn between(
+    op: &'static str,
+    start: Operand,
+    end: Operand,
+    steps: i64,
+    base: Option<f64>,
+    dtype: Option<DType>,
+) -> rushlight::Result<Tensor> {
+    let number = |x: Operand| match x {
+        Operand::Scalar(x) => Ok(x),
+        Operand::Tensor(x) if x.ndim() == 0 => x.item(),
+        Operand::Tensor(x) => {
+            let message = format!("{op} only supports 0-dimensional start and end tensors, but got a tensor with {} dimension(s)", x.ndim());
+            Err(Error::custom(op, message))
+        }
+    };
+    c::linspace(number(start)?, number(end)?, steps, base, dtype)
+}
+
+fn empty_permuted(size: &[i64], order: &[i64], options: Options) -> PyResult<Tensor> {
+    let text = || format!("empty_permuted: expected physical_layout to be a permutation of {} dims, got {order:?}", size.len());
+    let mut strides = vec![0; size.len()];
+    let mut step = 1;
+    for &d in order.iter().rev() {
+        match usize::try_from(d).ok().and_then(|d| Some((strides.get_mut(d)?, size[d]))) {
+            Some((stride, n)) if *stride == 0 => {
+                *stride = step;
+                step *= n.max(1);
+            }
+            _ => return Err(pyo3::exceptions::PyRuntimeError::new_err(text())),
+        }
+    }
+    if order.len() != size.len() {
+        return Err(pyo3::exceptions::PyRuntimeError::new_err(text()));
+    }
+    empty_strided(size, &strides, options)
+}
+
+fn window(kind: Window, length: i64, periodic: bool, options: Options) -> PyResult<Tensor> {
+    options.finish(c::window(kind, length, periodic, options.dtype_or_default()))
+}
+
+/// A 0-dim value in the shape and dtype of x.
+fn filled(x: &Tensor, value: &Tensor) -> rushlight::Result<Tensor> {
+    if value.ndim() != 0 {
+        let message = format!("fill_ only supports 0-dimension value tensor but got tensor with {} dimensions.", value.ndim());
+        return Err(Error::custom("fill", message));
+    }
+    value.to(x.dtype())?.expand(x.shape())
+}
+
 table! {
     fn: "zeros(int[] size, *, Tensor? out=None, $options) -> Tensor"
         => |size: Dims, options: Options| made(&size, options, Tensor::zeros);
@@ -98,6 +160,74 @@ table! {
             let options = like(x, options);
             in_format(options.finish(Tensor::empty(x.shape(), options.dtype_or_default())), Some(x), format)
         };
+
+    /// Numbers at equal steps: from `start` to before `end`.
+    fn:
+        "arange(Scalar end, *, Tensor? out=None, $options) -> Tensor"
+            => |end: Scalar, options: Options, out: Out| options.finish(c::arange(Scalar::Int(0), end, Scalar::Int(1), wanted(options, out))),
+        "arange(Scalar start, Scalar end, *, Tensor? out=None, $options) -> Tensor"
+            => |start: Scalar, end: Scalar, options: Options, out: Out|
+                options.finish(c::arange(start, end, Scalar::Int(1), wanted(options, out))),
+        "arange(Scalar start, Scalar end, Scalar step=1, *, Tensor? out=None, $options) -> Tensor"
+            => |start: Scalar, end: Scalar, step: Scalar, options: Options, out: Out|
+                options.finish(c::arange(start, end, step, wanted(options, out)));
+    /// The same with `end` as part of it; `arange` is to be preferred.
+    fn: "range(Scalar start, Scalar end, Scalar step=1, *, Tensor? out=None, $options) -> Tensor"
+        => |start: Scalar, end: Scalar, step: Scalar, options: Options, out: Out|
+            options.finish(c::range(start, end, step, wanted(options, out)));
+    /// `steps` numbers at equal steps from `start` to `end`.
+    fn:
+        "linspace(Scalar start, Scalar end, int steps, *, Tensor? out=None, $options) -> Tensor"
+            => |start: Scalar, end: Scalar, steps: i64, options: Options, out: Out|
+                options.finish(c::linspace(start, end, steps, None, wanted(options, out))),
+        "linspace(Tensor start, Tensor end, int steps, *, Tensor? out=None, $options) -> Tensor"
+            => |start: Operand, end: Operand, steps: i64, options: Options, out: Out|
+                options.finish(between("linspace", start, end, steps, None, wanted(options, out)));
+    /// Powers of `base` with exponents at equal steps from `start` to `end`.
+    fn:
+        "logspace(Scalar start, Scalar end, int steps, float base=10.0, *, Tensor? out=None, $options) -> Tensor"
+            => |start: Scalar, end: Scalar, steps: i64, base: f64, options: Options, out: Out|
+                options.finish(c::linspace(start, end, steps, Some(base), wanted(options, out))),
+        "logspace(Tensor start, Tensor end, int steps, float base=10.0, *, Tensor? out=None, $options) -> Tensor"
+            => |start: Operand, end: Operand, steps: i64, base: f64, options: Options, out: Out|
+                options.finish(between("logspace", start, end, steps, Some(base), wanted(options, out)));
+    /// Ones on the diagonal, zeros elsewhere.
+    fn:
+        "eye(int n, *, Tensor? out=None, $options) -> Tensor"
+            => |n: i64, options: Options, out: Out| options.finish(c::eye(n, n, wanted(options, out).unwrap_or_else(default_dtype))),
+        "eye(int n, int m, *, Tensor? out=None, $options) -> Tensor"
+            => |n: i64, m: i64, options: Options, out: Out| options.finish(c::eye(n, m, wanted(options, out).unwrap_or_else(default_dtype)));
+    /// Rows and columns of the lower triangle of a matrix.
+    fn: "tril_indices(int row, int col, int offset=0, *, $options) -> Tensor"
+        => |rows: i64, columns: i64, offset: i64, options: Options|
+            options.finish(c::triangle_indices("tril_indices", rows, columns, offset, false, options.dtype.unwrap_or(DType::I64)));
+    /// Rows and columns of the upper triangle of a matrix.
+    fn: "triu_indices(int row, int col, int offset=0, *, $options) -> Tensor"
+        => |rows: i64, columns: i64, offset: i64, options: Options|
+            options.finish(c::triangle_indices("triu_indices", rows, columns, offset, true, options.dtype.unwrap_or(DType::I64)));
+    /// Memory whose dimensions lie in the order `physical_layout`.
+    fn: "empty_permuted(int[] size, int[] physical_layout, *, $options) -> Tensor"
+        => |size: Dims, order: Dims, options: Options| empty_permuted(&size, &order, options);
+
+    fn: "bartlett_window(int window_length, bool periodic=True, *, $options) -> Tensor"
+        => |n: i64, periodic: bool, options: Options| window(Window::Bartlett, n, periodic, options);
+    fn: "blackman_window(int window_length, bool periodic=True, *, $options) -> Tensor"
+        => |n: i64, periodic: bool, options: Options| window(Window::Blackman, n, periodic, options);
+    fn: "hann_window(int window_length, bool periodic=True, *, $options) -> Tensor"
+        => |n: i64, periodic: bool, options: Options| window(Window::Hann, n, periodic, options);
+    fn: "hamming_window(int window_length, bool periodic=True, float alpha=0.54, float beta=0.46, *, $options) -> Tensor"
+        => |n: i64, periodic: bool, alpha: f64, beta: f64, options: Options| window(Window::Hamming { alpha, beta }, n, periodic, options);
+    fn: "kaiser_window(int window_length, bool periodic=True, float beta=12.0, *, $options) -> Tensor"
+        => |n: i64, periodic: bool, beta: f64, options: Options| window(Window::Kaiser { beta }, n, periodic, options);
+
+    /// One value everywhere.
+    fn method:
+        "fill(Tensor self, Scalar value) -> Tensor" => |x: &Tensor, value: Scalar| rushlight::ops::unary::fill(x, value, Out::New),
+        "fill(Tensor self, Tensor value) -> Tensor" => |x: &Tensor, value: &Tensor| filled(x, value)?.copy();
+    fn method:
+        "fill_(Tensor self, Scalar value) -> Tensor" => |x: &Tensor, value: Scalar| x.fill_(value).map(|()| x.clone()),
+        "fill_(Tensor self, Tensor value) -> Tensor" => |x: &Tensor, value: &Tensor| x.copy_(&filled(x, value)?).map(|()| x.clone());
+    fn method: "zero_(Tensor self) -> Tensor" => |x: &Tensor| x.zero_().map(|()| x.clone());
 
     method: "new_zeros(Tensor self, int[] size, *, $options) -> Tensor"
         => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::zeros);

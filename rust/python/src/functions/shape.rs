@@ -1,57 +1,312 @@
-//! Other looks at the same memory, and the copies that go with them.
+//! Other looks at the same memory, and the copies that go with them. The form `VF` publishes in `_rushlight._VF` what
+//! `torch.functional` wraps, as PyTorch does in `torch._VF`.
 
 use crate::call::table;
-use crate::core::Dims;
-use rushlight::layout::Shape;
-use rushlight::ops::shape::Reshape;
-use rushlight::{Error, Result, Tensor};
+use crate::core::{Dims, Out};
+use rushlight::ops::{complex, join, shape as s};
+use rushlight::{DType, Error, Result, Scalar, Tensor};
 
-/// A size with at most one `-1`, which stands for what is left.
-pub fn infer(op: &'static str, x: &Tensor, size: &[i64]) -> Result<Shape> {
-    let fail = || Error::custom(op, format!("shape '{size:?}' is invalid for input of size {}", x.numel()));
-    let mut free = None;
-    let mut shape = Shape::new();
-    for (d, &n) in size.iter().enumerate() {
-        match n {
-            -1 if free.is_some() => return Err(Error::custom(op, "only one dimension can be inferred")),
-            -1 => free = Some(d),
-            n if n < 0 => return Err(Error::custom(op, format!("invalid shape dimension {n}"))),
-            _ => {}
-        }
-        shape.push(if n == -1 { 1 } else { n as usize });
+fn positive(x: &Tensor) -> Result<Tensor> {
+    match x.dtype() {
+        DType::Bool => Err(Error::custom("positive", "The `+` operator, on a bool tensor is not supported.")),
+        _ => Ok(x.clone()),
     }
-    let known = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).ok_or_else(fail)?;
-    if let Some(d) = free {
-        if known == 0 {
-            let text = format!("cannot reshape tensor of 0 elements into shape {size:?} because the unspecified dimension size -1 can be any value and is ambiguous");
-            return Err(if x.numel() == 0 { Error::custom(op, text) } else { fail() });
-        }
-        if x.numel() % known != 0 {
-            return Err(fail());
-        }
-        shape[d] = x.numel() / known;
-        return Ok(shape);
-    }
-    if known == x.numel() { Ok(shape) } else { Err(fail()) }
 }
 
+/// A copy of what a view sees.
+fn copied(view: Result<Tensor>) -> Result<Tensor> {
+    view?.copy()
+}
+
+fn copies(views: Result<Vec<Tensor>>) -> Result<Vec<Tensor>> {
+    views?.iter().map(Tensor::copy).collect()
+}
+
+fn start_of(start: &Tensor) -> Result<i64> {
+    if start.ndim() != 0 || !start.dtype().is_int() {
+        return Err(Error::custom("narrow", "start must be an 0-dim integral Tensor."));
+    }
+    Ok(start.item()?.to_i64())
+}
+
+fn sum_to_size(x: &Tensor, size: Dims) -> Result<Tensor> {
+    let shape = s::sizes("sum_to_size", &size)?;
+    let fits = rushlight::layout::broadcast("sum_to_size", x.shape(), &shape).is_ok_and(|both| both[..] == *x.shape());
+    if !fits || shape.len() > x.ndim() {
+        let message = format!("size {{{size:?}}} is not expandable to size {{{:?}}}.", x.shape());
+        return Err(Error::custom("sum_to_size", message));
+    }
+    x.sum_to(&shape)
+}
+
+fn none<T>(given: Option<T>) -> Option<T> {
+    given
+}
+
+fn padded(x: &Tensor, pad: Dims, margin: s::Margin, dims: usize) -> Result<Tensor> {
+    s::margin_pad(x, &pad, margin, dims)
+}
+
+
 table! {
-    /// The same memory in another shape.
+    /// The same memory in another shape, or as elements of another dtype.
     method:
-        "view(Tensor(a) self, int[] size) -> Tensor(a)" => |x: &Tensor, size: Dims| {
-            let shape = infer("view", x, &size)?;
-            if x.layout().reshape(&shape).is_none() {
-                return Err(Error::custom("view", "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead."));
-            }
-            rushlight::op::apply(Reshape { shape }, [x])
-        };
+        "view(Tensor(a) self, ScalarType dtype) -> Tensor(a)" => s::view_dtype,
+        "view(Tensor(a) self, int[] size) -> Tensor(a)" => |x: &Tensor, size: Dims| s::view(x, &size);
+    method: "view_as(Tensor(a) self, Tensor other) -> Tensor(a)"
+        => |x: &Tensor, other: &Tensor| s::view(x, &other.shape().iter().map(|&n| n as i64).collect::<Dims>());
 
-    /// The same elements in another shape; a view if the memory allows it.
-    fn method:
-        "reshape(Tensor(a) self, int[] shape) -> Tensor(a)"
-            => |x: &Tensor, size: Dims| x.reshape(&infer("reshape", x, &size)?);
+    /// The same elements in another shape; a view if the memory allows it, else a copy.
+    fn method: "reshape(Tensor(a) self, int[] shape) -> Tensor(a)" => |x: &Tensor, size: Dims| s::reshape(x, &size);
+    method: "reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)"
+        => |x: &Tensor, other: &Tensor| s::reshape(x, &other.shape().iter().map(|&n| n as i64).collect::<Dims>());
 
-    /// Swaps two dimensions.
+    /// Dimensions `start_dim` to `end_dim` as one.
+    fn method: "flatten(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)" => s::flatten;
+    /// One dimension as several.
+    fn method: "unflatten(Tensor(a) self, int dim, int[] sizes) -> Tensor(a)"
+        => |x: &Tensor, dim: i64, sizes: Dims| s::unflatten(x, dim, &sizes);
+    /// All elements in one dimension.
+    fn method: "ravel(Tensor(a) self) -> Tensor(a)" => s::ravel;
+
+    /// Without dimensions of size 1: all of them, or those of `dim` that are.
     fn method exchange:
-        "transpose(Tensor(a) self, int dim0, int dim1) -> Tensor(a)" => Tensor::transpose;
+        "squeeze(Tensor(a) self) -> Tensor(a)" => |x: &Tensor| s::squeeze(x, None),
+        "squeeze(Tensor(a) self, int dim) -> Tensor(a)" => |x: &Tensor, dim: i64| s::squeeze(x, Some(&[dim])),
+        "squeeze(Tensor(a) self, int[] dim) -> Tensor(a)" => |x: &Tensor, dims: Dims| s::squeeze(x, Some(&dims));
+    /// With a new dimension of size 1 at `dim`.
+    fn method exchange: "unsqueeze(Tensor(a) self, int dim) -> Tensor(a)" => s::unsqueeze;
+
+    /// With two dimensions exchanged.
+    fn method exchange: "transpose(Tensor(a) self, int dim0, int dim1) -> Tensor(a)" => s::transpose;
+    /// A matrix with rows and columns exchanged; a vector is its own.
+    fn method exchange: "t(Tensor(a) self) -> Tensor(a)" => s::t;
+    /// Matrices transposed and conjugated.
+    fn method: "adjoint(Tensor(a) self) -> Tensor(a)" => s::adjoint;
+    /// The dimensions in another order.
+    fn method: "permute(Tensor(a) self, int[] dims) -> Tensor(a)" => |x: &Tensor, dims: Dims| s::permute(x, &dims);
+    /// Dimensions moved to other places, the rest in their old order.
+    fn method:
+        "movedim(Tensor(a) self, int source, int destination) -> Tensor(a)"
+            => |x: &Tensor, from: i64, to: i64| s::movedim(x, &[from], &[to]),
+        "movedim(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)"
+            => |x: &Tensor, from: Dims, to: Dims| s::movedim(x, &from, &to);
+
+    /// Dimensions of size 1 repeated without a copy; -1 keeps a size.
+    method: "expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)"
+        => |x: &Tensor, size: Dims, _: bool| s::expand(x, &size);
+    method: "expand_as(Tensor(a) self, Tensor other) -> Tensor(a)"
+        => |x: &Tensor, other: &Tensor| s::expand(x, &other.shape().iter().map(|&n| n as i64).collect::<Dims>());
+    fn method: "broadcast_to(Tensor(a) self, int[] size) -> Tensor(a)" => |x: &Tensor, size: Dims| s::expand(x, &size);
+    /// Summed over the dimensions along which `size` broadcasts to the shape.
+    method: "sum_to_size(Tensor self, int[] size) -> Tensor" => sum_to_size;
+
+    /// One element of a dimension, which goes away.
+    fn method: "select(Tensor(a) self, int dim, int index) -> Tensor(a)" => s::select;
+    /// `length` elements from `start` on.
+    fn method:
+        "narrow(Tensor(a) self, int dim, int start, int length) -> Tensor(a)" => s::narrow,
+        "narrow(Tensor(a) self, int dim, Tensor start, int length) -> Tensor(a)"
+            => |x: &Tensor, dim: i64, start: &Tensor, length: i64| s::narrow(x, dim, start_of(start)?, length);
+    fn method: "narrow_copy(Tensor self, int dim, int start, int length, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, dim: i64, start: i64, length: i64| copied(s::narrow(x, dim, start, length));
+    /// The diagonal of matrices, as a view.
+    fn method: "diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)" => s::diagonal;
+    /// The diagonal of the matrices in the last two dimensions.
+    linalg: "diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)" => s::diagonal;
+    /// All windows along a dimension; what is in a window is a new last dimension.
+    method: "unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)" => s::unfold;
+    /// Any window on the storage.
+    fn method exchange: "as_strided(Tensor(a) self, int[] size, int[] stride, int? storage_offset=None) -> Tensor(a)"
+        => |x: &Tensor, size: Dims, stride: Dims, offset: Option<i64>| s::as_strided(x, &size, &stride, none(offset));
+
+    /// Pieces of a size, or of several sizes.
+    method:
+        "split(Tensor self, int split_size, int dim=0) -> Tensor(a)[]" => s::split,
+        "split(Tensor self, int[] split_size, int dim=0) -> Tensor(a)[]"
+            => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    VF:
+        "split(Tensor self, int split_size, int dim=0) -> Tensor(a)[]" => s::split,
+        "split(Tensor self, int[] split_size, int dim=0) -> Tensor(a)[]"
+            => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    fn method: "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor(a)[]"
+        => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    fn: "unsafe_split(Tensor self, int split_size, int dim=0) -> Tensor[]" => s::split;
+    fn: "unsafe_split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]"
+        => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    method: "unsafe_split(Tensor self, int split_size, int dim=0) -> Tensor[]" => s::split;
+    /// At most `chunks` pieces of one size; the last one may be smaller.
+    fn method: "chunk(Tensor self, int chunks, int dim=0) -> Tensor(a)[]" => s::chunk;
+    fn method: "unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]" => s::chunk;
+    /// `sections` pieces whose sizes differ by one at most, or pieces between places.
+    fn method:
+        "tensor_split(Tensor self, int sections, int dim=0) -> Tensor(a)[]" => s::tensor_split,
+        "tensor_split(Tensor self, int[] indices, int dim=0) -> Tensor(a)[]"
+            => |x: &Tensor, places: Dims, dim: i64| s::tensor_split_at(x, &places, dim),
+        "tensor_split(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]" => s::tensor_split_by;
+    fn method:
+        "hsplit(Tensor self, int sections) -> Tensor(a)[]" => s::hsplit,
+        "hsplit(Tensor self, int[] indices) -> Tensor(a)[]" => |x: &Tensor, at: Dims| s::hsplit_at(x, &at);
+    fn method:
+        "vsplit(Tensor self, int sections) -> Tensor(a)[]" => s::vsplit,
+        "vsplit(Tensor self, int[] indices) -> Tensor(a)[]" => |x: &Tensor, at: Dims| s::vsplit_at(x, &at);
+    fn method:
+        "dsplit(Tensor self, int sections) -> Tensor(a)[]" => s::dsplit,
+        "dsplit(Tensor self, int[] indices) -> Tensor(a)[]" => |x: &Tensor, at: Dims| s::dsplit_at(x, &at);
+    /// One view for each element of a dimension.
+    fn method: "unbind(Tensor self, int dim=0) -> Tensor(a)[]" => s::unbind;
+
+    fn: "alias_copy(Tensor self, *, Tensor? out=None) -> Tensor" => Tensor::copy;
+    fn:
+        "view_copy(Tensor self, int[] size, *, Tensor? out=None) -> Tensor" => |x: &Tensor, size: Dims| copied(s::view(x, &size)),
+        "view_copy(Tensor self, ScalarType dtype, *, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, dtype: DType| copied(s::view_dtype(x, dtype));
+    fn: "as_strided_copy(Tensor self, int[] size, int[] stride, int? storage_offset=None, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, size: Dims, stride: Dims, at: Option<i64>| copied(s::as_strided(x, &size, &stride, at));
+    fn: "diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, offset: i64, a: i64, b: i64| copied(s::diagonal(x, offset, a, b));
+    fn: "expand_copy(Tensor self, int[] size, *, bool implicit=False, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, size: Dims, _: bool| copied(s::expand(x, &size));
+    fn: "permute_copy(Tensor self, int[] dims, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, dims: Dims| copied(s::permute(x, &dims));
+    fn: "select_copy(Tensor self, int dim, int index, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, dim: i64, index: i64| copied(s::select(x, dim, index));
+    fn: "slice_copy(Tensor self, int dim=0, int? start=None, int? end=None, int step=1, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, dim: i64, from: Option<i64>, to: Option<i64>, step: i64| copied(s::slice(x, dim, from, to, step));
+    fn:
+        "squeeze_copy(Tensor self, *, Tensor? out=None) -> Tensor" => |x: &Tensor| copied(s::squeeze(x, None)),
+        "squeeze_copy(Tensor self, int dim, *, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, dim: i64| copied(s::squeeze(x, Some(&[dim]))),
+        "squeeze_copy(Tensor self, int[] dim, *, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, dims: Dims| copied(s::squeeze(x, Some(&dims)));
+    fn: "unsqueeze_copy(Tensor self, int dim, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, dim: i64| copied(s::unsqueeze(x, dim));
+    fn: "t_copy(Tensor self, *, Tensor? out=None) -> Tensor" => |x: &Tensor| copied(s::t(x));
+    fn: "transpose_copy(Tensor self, int dim0, int dim1, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, a: i64, b: i64| copied(s::transpose(x, a, b));
+    fn: "unfold_copy(Tensor self, int dimension, int size, int step, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, dim: i64, size: i64, step: i64| copied(s::unfold(x, dim, size, step));
+    fn: "split_copy(Tensor self, int split_size, int dim=0, *, Tensor[]? out=None) -> Tensor[]"
+        => |x: &Tensor, size: i64, dim: i64| copies(s::split(x, size, dim));
+    fn: "split_with_sizes_copy(Tensor self, int[] split_sizes, int dim=0, *, Tensor[]? out=None) -> Tensor[]"
+        => |x: &Tensor, sizes: Dims, dim: i64| copies(s::split_with_sizes(x, &sizes, dim));
+    fn: "unbind_copy(Tensor self, int dim=0, *, Tensor[]? out=None) -> Tensor[]"
+        => |x: &Tensor, dim: i64| copies(s::unbind(x, dim));
+
+    /// A copy with the diagonal replaced.
+    fn method: "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor" => s::diagonal_scatter;
+    fn method: "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor" => s::select_scatter;
+    fn method: "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor"
+        => |x: &Tensor, src: &Tensor, dim: i64, from: Option<i64>, to: Option<i64>, step: i64|
+            s::slice_scatter(x, src, dim, from, to, step);
+    fn method: "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor"
+        => |x: &Tensor, src: &Tensor, size: Dims, stride: Dims, at: Option<i64>| s::as_strided_scatter(x, src, &size, &stride, at);
+
+    VF: "atleast_1d(Tensor self) -> Tensor" => |x: &Tensor| s::at_least(x, 1);
+    VF: "atleast_2d(Tensor self) -> Tensor" => |x: &Tensor| s::at_least(x, 2);
+    VF: "atleast_3d(Tensor self) -> Tensor" => |x: &Tensor| s::at_least(x, 3);
+    VF: "broadcast_tensors(Tensor[] tensors) -> Tensor[]" => |list: Vec<Tensor>| s::broadcast_tensors(&list);
+    VF: "meshgrid(Tensor[] tensors, *, str indexing) -> Tensor[]" => |list: Vec<Tensor>, indexing: &str| join::meshgrid(&list, indexing);
+    VF: "cartesian_prod(Tensor[] tensors) -> Tensor" => |list: Vec<Tensor>| join::cartesian_prod(&list);
+    VF: "block_diag(Tensor[] tensors) -> Tensor" => |list: Vec<Tensor>| join::block_diag(&list);
+    /// All choices of `r` elements of a vector, as rows.
+    fn: "combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor" => join::combinations;
+
+    /// Tensors one after another along a dimension that they have.
+    fn: "cat(Tensor[] tensors, int dim=0, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>, dim: i64, out: Out| join::cat_to(&list, dim, out);
+    /// Tensors of one shape along a new dimension.
+    fn: "stack(Tensor[] tensors, int dim=0, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>, dim: i64, out: Out| join::stack_to(&list, dim, out);
+    fn: "hstack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::hstack(&list);
+    fn: "vstack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::vstack(&list);
+    fn: "dstack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::dstack(&list);
+    fn: "column_stack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::column_stack(&list);
+
+    /// The whole tensor several times along each dimension.
+    method: "repeat(Tensor self, int[] repeats) -> Tensor" => |x: &Tensor, repeats: Dims| s::repeat(x, &repeats);
+    fn method: "tile(Tensor self, int[] dims) -> Tensor" => |x: &Tensor, dims: Dims| s::tile(x, &dims);
+    /// Each element several times in a row.
+    fn method:
+        "repeat_interleave(Tensor self, int repeats, int? dim=None, *, int? output_size=None) -> Tensor"
+            => |x: &Tensor, n: i64, dim: Option<i64>, size: Option<i64>| s::repeat_interleave_int(x, n, dim, size),
+        "repeat_interleave(Tensor self, Tensor repeats, int? dim=None, *, int? output_size=None) -> Tensor"
+            => |x: &Tensor, n: &Tensor, dim: Option<i64>, size: Option<i64>| s::repeat_interleave(x, n, dim, size),
+        "repeat_interleave(Tensor repeats, *, int? output_size=None) -> Tensor"
+            => |n: &Tensor, size: Option<i64>| s::repeat_indices(n, size);
+
+    /// The elements the other way round along dimensions.
+    fn method: "flip(Tensor self, int[] dims) -> Tensor" => |x: &Tensor, dims: Dims| s::flip(x, &dims);
+    fn method: "fliplr(Tensor self) -> Tensor" => s::fliplr;
+    fn method: "flipud(Tensor self) -> Tensor" => s::flipud;
+    /// The elements moved along dimensions, around the end.
+    fn method: "roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor"
+        => |x: &Tensor, shifts: Dims, dims: Dims| s::roll(x, &shifts, &dims);
+    /// Turned by quarters in a plane.
+    fn method: "rot90(Tensor self, int k=1, int[] dims=[0,1]) -> Tensor" => |x: &Tensor, k: i64, dims: Dims| s::rot90(x, k, &dims);
+    /// The lower triangle of matrices.
+    fn method inplace: "tril(Tensor self, int diagonal=0, *, Tensor? out=None) -> Tensor" => s::tril;
+    /// The upper triangle of matrices.
+    fn method inplace: "triu(Tensor self, int diagonal=0, *, Tensor? out=None) -> Tensor" => s::triu;
+    /// A vector as a diagonal matrix, or the diagonal of a matrix.
+    fn method: "diag(Tensor self, int diagonal=0, *, Tensor? out=None) -> Tensor" => s::diag;
+    /// Matrices with the last dimension on a diagonal.
+    fn method: "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor" => s::diag_embed;
+    fn method: "diagflat(Tensor self, int offset=0) -> Tensor" => s::diagflat;
+    /// The sum of a matrix's diagonal.
+    fn method: "trace(Tensor self) -> Tensor" => s::trace;
+
+    fn: "pixel_shuffle(Tensor self, int upscale_factor) -> Tensor" => s::pixel_shuffle;
+    fn: "pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor" => s::pixel_unshuffle;
+    fn: "channel_shuffle(Tensor self, int groups) -> Tensor" => s::channel_shuffle;
+    fn: "native_channel_shuffle(Tensor self, int groups) -> Tensor" => s::channel_shuffle;
+
+    /// A margin of one value; `pad` names the last dimension first.
+    fn: "constant_pad_nd(Tensor self, int[] pad, Scalar value=0) -> Tensor"
+        => |x: &Tensor, pad: Dims, value: Scalar| s::constant_pad_nd(x, &pad, value);
+    nn: "pad(Tensor self, int[] pad, str mode=\"constant\", float? value=None) -> Tensor"
+        => |x: &Tensor, pad: Dims, mode: &str, value: Option<f64>| s::pad(x, &pad, mode, value.map(Scalar::Float));
+    nn: "reflection_pad1d(Tensor self, int[2] padding, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Reflect, 1);
+    nn: "reflection_pad2d(Tensor self, int[4] padding, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Reflect, 2);
+    nn: "reflection_pad3d(Tensor self, int[6] padding, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Reflect, 3);
+    nn: "replication_pad1d(Tensor self, int[2] padding, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Replicate, 1);
+    nn: "replication_pad2d(Tensor self, int[4] padding, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Replicate, 2);
+    nn: "replication_pad3d(Tensor self, int[6] padding, *, Tensor? out=None) -> Tensor"
+        => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Replicate, 3);
+
+    /// The cross product of vectors along a dimension of size 3.
+    fn method: "cross(Tensor self, Tensor other, int? dim=None, *, Tensor? out=None) -> Tensor" => s::cross;
+    linalg: "cross(Tensor self, Tensor other, *, int dim=-1, Tensor? out=None) -> Tensor" => s::linalg_cross;
+    /// Differences of neighbours, taken `n` times.
+    fn method: "diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None, *, Tensor? out=None) -> Tensor" => s::diff;
+    /// The covariance of variables (rows) over observations (columns).
+    fn method: "cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor" => s::cov;
+    fn method: "corrcoef(Tensor self) -> Tensor" => s::corrcoef;
+    /// The powers of a vector's elements as columns.
+    fn: "vander(Tensor x, int? N=None, bool increasing=False) -> Tensor" => |x: &Tensor, n: Option<i64>, increasing: bool| {
+        if x.ndim() != 1 {
+            return Err(Error::custom("vander", "x must be a one-dimensional tensor."));
+        }
+        s::vander(x, n, increasing)
+    };
+    linalg: "vander(Tensor x, *, int? N=None) -> Tensor" => |x: &Tensor, n: Option<i64>| {
+        if n.is_some_and(|n| n <= 1) {
+            return Err(Error::custom("linalg.vander", format!("N must be greater than 1, got {n:?}")));
+        }
+        s::vander(x, n, true)
+    };
+
+    fn method: "positive(Tensor(a) self) -> Tensor(a)" => positive;
+    /// The complex conjugate; a real tensor is its own.
+    fn method: "conj(Tensor(a) self) -> Tensor(a)" => Tensor::conj;
+    fn: "real(Tensor(a) self) -> Tensor(a)" => Tensor::real;
+    fn: "imag(Tensor(a) self) -> Tensor(a)" => Tensor::imag;
+    /// Complex numbers as pairs of floats.
+    fn: "view_as_real(Tensor(a) self) -> Tensor(a)" => Tensor::view_as_real;
+    fn: "view_as_complex(Tensor(a) self) -> Tensor(a)" => Tensor::view_as_complex;
+    fn: "complex(Tensor real, Tensor imag, *, Tensor? out=None) -> Tensor" => complex::complex;
+    fn: "polar(Tensor abs, Tensor angle, *, Tensor? out=None) -> Tensor" => complex::polar;
 }
