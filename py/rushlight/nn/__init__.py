@@ -1,4 +1,5 @@
-"""Neural networks: layers as modules (`Linear`, `Conv2d`, …), the same as functions (`functional`), initial values (`init`).
+"""Neural networks: layers as modules (`Linear`, `Conv2d`, …), the same as functions (`functional`), initial values
+(`init`).
 
 Each family of layers is read when one of its names is first used, so that importing this package costs next to nothing.
 """
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from .parallel import DataParallel as DataParallel
     from .parameter import (
         Buffer as Buffer,
+    )
+    from .parameter import (
         Parameter as Parameter,
+    )
+    from .parameter import (
         UninitializedBuffer as UninitializedBuffer,
+    )
+    from .parameter import (
         UninitializedParameter as UninitializedParameter,
     )
 
@@ -43,7 +50,9 @@ def __getattr__(name: str) -> Any:
     elif name in _SUBMODULES:
         found = import_module(f"{__name__}.{name}")
     elif name in _QUANTIZED:
-        raise NotImplementedError(f"nn.{name}: quantization is not supported; use float16 or bfloat16 to make models smaller")
+        raise NotImplementedError(
+            f"nn.{name}: quantization is not supported; use float16 or bfloat16 to make models smaller"
+        )
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found

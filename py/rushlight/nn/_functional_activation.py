@@ -169,16 +169,16 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return (-input).softmax(dim) if dtype is None else (-input).softmax(dim, dtype=dtype)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None
+) -> Tensor:
     """The logarithm of `softmax`, computed without the loss of precision that the two steps would have."""
     if dim is None:
         dim = _get_softmax_dim("log_softmax", input.dim(), _stacklevel)
     return input.log_softmax(dim) if dtype is None else input.log_softmax(dim, dtype=dtype)
 
 
-def gumbel_softmax(
-    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Tensor:
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """Samples from the Gumbel-softmax distribution.
 
     Args:
@@ -204,7 +204,8 @@ def _check_probability(p: float) -> None:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Sets each element to zero with probability ``p`` and scales the others by ``1 / (1 - p)``; nothing if not ``training``."""
+    """Sets each element to zero with probability ``p`` and scales the others by ``1 / (1 - p)``; nothing if not
+    ``training``."""
     if p < 0.0 or p > 1.0:
         _check_probability(p)
     return torch.dropout_(input, p, training) if inplace else torch.dropout(input, p, training)
@@ -228,7 +229,8 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     ndim = input.dim()
     if ndim not in (2, 3):
         raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input: one spatial dimension, a channel dimension "
+            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input: one spatial dimension, a channel "
+            f"dimension "
             "and an optional batch dimension"
         )
     return _feature_dropout(input, p, training, inplace, ndim == 2)
@@ -243,13 +245,15 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     ndim = input.dim()
     if ndim not in (3, 4):
         warnings.warn(
-            f"dropout2d: Received a {ndim}-D input to dropout2d, which is deprecated and will result in an error in a future "
+            f"dropout2d: Received a {ndim}-D input to dropout2d, which is deprecated and will result in an error "
+            f"in a future "
             "release. Use dropout() for inputs without channels.",
             stacklevel=2,
         )
     elif ndim == 3:
         warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input "
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
+            "desired - input "
             "is interpreted as shape (N, C, L), where C is the channel dim. Use dropout1d for that.",
             stacklevel=2,
         )
@@ -262,7 +266,8 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     ndim = input.dim()
     if ndim not in (4, 5):
         warnings.warn(
-            f"dropout3d: Received a {ndim}-D input to dropout3d, which is deprecated and will result in an error in a future "
+            f"dropout3d: Received a {ndim}-D input to dropout3d, which is deprecated and will result in an error "
+            f"in a future "
             "release. Use dropout() for inputs without channels.",
             stacklevel=2,
         )

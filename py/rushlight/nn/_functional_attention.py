@@ -62,13 +62,12 @@ def _mha_shape_check(
     """Whether the input is batched; raises if the shapes do not go together."""
     n = query.dim()
     if n not in (2, 3):
-        raise AssertionError(
-            f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor"
-        )
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor")
     kind = "batched" if n == 3 else "unbatched"
     if key.dim() != n or value.dim() != n:
         raise AssertionError(
-            f"For {kind} ({n}-D) `query`, expected `key` and `value` to be {n}-D but found {key.dim()}-D and {value.dim()}-D "
+            f"For {kind} ({n}-D) `query`, expected `key` and `value` to be {n}-D but found {key.dim()}-D and "
+            f"{value.dim()}-D "
             "tensors respectively"
         )
     if key_padding_mask is not None and key_padding_mask.dim() != n - 1:
@@ -79,7 +78,8 @@ def _mha_shape_check(
     if attn_mask is not None:
         if attn_mask.dim() not in (2, 3):
             raise AssertionError(
-                f"For {kind} ({n}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask.dim()}-D "
+                f"For {kind} ({n}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found "
+                f"{attn_mask.dim()}-D "
                 "tensor instead"
             )
         if n == 2 and attn_mask.dim() == 3:
@@ -162,7 +162,8 @@ def multi_head_attention_forward(
         key_padding_mask: (S) or (N, S); true (or a number to add) for keys that count for nothing.
         need_weights: also return the attention weights; without them the computation is faster.
         attn_mask: (L, S) or (N * heads, L, S); true (or a number to add) for pairs that count for nothing.
-        use_separate_proj_weight: use ``q_proj_weight``, ``k_proj_weight`` and ``v_proj_weight`` instead of the stacked one.
+        use_separate_proj_weight: use ``q_proj_weight``, ``k_proj_weight`` and ``v_proj_weight`` instead of the
+            stacked one.
         static_k, static_v: of shape (N * heads, S, E / heads): used instead of projected keys and values.
         average_attn_weights: give the mean of the heads' weights.
         is_causal: a hint that ``attn_mask`` is the causal one, which must be given as well.
@@ -213,7 +214,9 @@ def multi_head_attention_forward(
         q, k, v = _in_projection_packed(query, key, value, in_proj_weight, in_proj_bias)
     else:
         if q_proj_weight is None or k_proj_weight is None or v_proj_weight is None:
-            raise AssertionError("use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight, v_proj_weight is None")
+            raise AssertionError(
+                "use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight, v_proj_weight is None"
+            )
         b_q, b_k, b_v = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
         q, k, v = _in_projection(query, key, value, q_proj_weight, k_proj_weight, v_proj_weight, b_q, b_k, b_v)
 
@@ -271,7 +274,11 @@ def multi_head_attention_forward(
         q = q * math.sqrt(1.0 / float(head_dim))
         if is_causal and attn_mask is None:
             raise AssertionError("FIXME: is_causal not implemented for need_weights")
-        scores = torch.baddbmm(attn_mask, q, k.transpose(-2, -1)) if attn_mask is not None else torch.bmm(q, k.transpose(-2, -1))
+        scores = (
+            torch.baddbmm(attn_mask, q, k.transpose(-2, -1))
+            if attn_mask is not None
+            else torch.bmm(q, k.transpose(-2, -1))
+        )
         weights = scores.softmax(dim=-1)
         if dropout_p > 0.0:
             weights = torch.dropout(weights, dropout_p, True)

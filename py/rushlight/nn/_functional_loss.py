@@ -1,10 +1,12 @@
-"""Losses, as functions. ``reduction`` is ``'none'``, ``'mean'`` or ``'sum'``; ``size_average`` and ``reduce`` are its old form."""
+"""Losses, as functions. ``reduction`` is ``'none'``, ``'mean'`` or ``'sum'``; ``size_average`` and ``reduce`` are its
+old form."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import rushlight as torch
 
@@ -158,7 +160,8 @@ def binary_cross_entropy(
     number = _enum(reduction)
     if target.size() != input.size():
         raise ValueError(
-            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}) is deprecated. "
+            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}) is "
+            f"deprecated. "
             "Please ensure they have the same size."
         )
     if weight is not None:
@@ -207,7 +210,8 @@ def kl_div(
         reduction = _reduction.legacy_get_string(size_average, reduce)
     elif reduction == "mean":
         warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only "
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' "
+            "divides only "
             "by the batch size, and aligns with the KL div math definition.",
             stacklevel=2,
         )
@@ -248,7 +252,8 @@ def gaussian_nll_loss(
     Args:
         input: the means.
         target: the samples, of the same shape or broadcast to it.
-        var: the variances, positive: of the input's shape, or of that without its last dimension (or with size 1 there),
+        var: the variances, positive: of the input's shape, or of that without its last dimension (or with size 1
+            there),
             or one number.
         full: add the constant ``log(2 * pi) / 2``.
         eps: the least variance that is used.
@@ -265,7 +270,9 @@ def gaussian_nll_loss(
         else:
             wrong = [b for a, b in zip(input.size(), var.size()) if a != b]
             if input.dim() != var.dim() or wrong != [1]:
-                raise ValueError(f"var is of incorrect size: {list(var.shape)} for an input of shape {list(input.shape)}")
+                raise ValueError(
+                    f"var is of incorrect size: {list(var.shape)} for an input of shape {list(input.shape)}"
+                )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     var = var.clone()
@@ -280,7 +287,8 @@ def gaussian_nll_loss(
 def _warn_broadcast(input: Tensor, target: Tensor) -> None:
     if target.size() != input.size():
         warnings.warn(
-            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This will likely "
+            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This "
+            f"will likely "
             "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
@@ -367,7 +375,8 @@ def margin_ranking_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """``max(0, -target * (input1 - input2) + margin)``; a target of 1 says that the first should be larger, -1 the second."""
+    """``max(0, -target * (input1 - input2) + margin)``; a target of 1 says that the first should be larger, -1 the
+    second."""
     if size_average is not None or reduce is not None:
         reduction = _reduction.legacy_get_string(size_average, reduce)
     number = _enum(reduction)
@@ -428,7 +437,8 @@ def multilabel_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Hinge loss between every true class and every other; a row of targets lists the true classes and ends at the first -1."""
+    """Hinge loss between every true class and every other; a row of targets lists the true classes and ends at the
+    first -1."""
     if size_average is not None or reduce is not None:
         reduction = _reduction.legacy_get_string(size_average, reduce)
     return _nn.multilabel_margin_loss(input, target, _enum(reduction))

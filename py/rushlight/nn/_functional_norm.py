@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import rushlight as torch
 
@@ -85,7 +86,8 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last dimensions, whose sizes ``normalized_shape`` gives."""
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` over the last dimensions, whose sizes ``normalized_shape``
+    gives."""
     return torch.layer_norm(input, normalized_shape, weight, bias, eps, True)
 
 
@@ -214,7 +216,8 @@ def embedding_bag(
         weight, input = input, weight
     if per_sample_weights is not None and input.size() != per_sample_weights.size():
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape "
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have "
+            f"the same shape "
             f"as the input ({input.shape})"
         )
     if not weight.dim() == 2:
@@ -222,7 +225,8 @@ def embedding_bag(
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
+                "length sequences. "
                 f"However, found offsets of type {type(offsets)}"
             )
         # one offset a bag, also where bags are empty

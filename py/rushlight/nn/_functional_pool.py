@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import rushlight as torch
 
@@ -105,7 +106,8 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of each window of an input of shape (N, C, H, W) or (C, H, W); arguments as for `max_pool1d`."""
+    """The largest element of each window of an input of shape (N, C, H, W) or (C, H, W); arguments as for
+    `max_pool1d`."""
     stride = [] if stride is None else stride
     if return_indices:
         return _nn.max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
@@ -281,7 +283,8 @@ def _unpool_output_size(input: Tensor, kernel: Any, stride: Any, padding: Any, o
         output_size = output_size[2:]
     if len(output_size) != n:
         raise ValueError(
-            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(output_size)}'"
+            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of "
+            f"'{len(output_size)}'"
         )
     for d, (size, usual, s) in enumerate(zip(output_size, default, stride)):
         if not usual - s < size < usual + s:

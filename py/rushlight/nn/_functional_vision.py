@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import rushlight as torch
 
@@ -70,8 +71,10 @@ def _per_dim(what: Any, given: Any, input: Tensor, dim: int) -> list:
         return [given] * dim
     if len(given) != dim:
         raise ValueError(
-            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
-            f"{list(input.shape[2:])} and {what} of {given}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+            "Input and output must have the same number of spatial dimensions, but got input with spatial "
+            "dimensions of "
+            f"{list(input.shape[2:])} and {what} of {given}. Please provide input tensor in (N, C, d1, d2, "
+            f"...,dK) format and "
             f"{what} in one value per spatial dimension."
         )
     return list(given)
@@ -91,7 +94,8 @@ def interpolate(
     Args:
         size: the spatial size of the output; or
         scale_factor: its ratio to the input's.
-        mode: ``'nearest'``, ``'nearest-exact'``, ``'linear'`` (3D), ``'bilinear'``, ``'bicubic'`` (4D), ``'trilinear'`` (5D) or
+        mode: ``'nearest'``, ``'nearest-exact'``, ``'linear'`` (3D), ``'bilinear'``, ``'bicubic'`` (4D),
+            ``'trilinear'`` (5D) or
             ``'area'``.
         align_corners: the centres of the corner elements, not their outer corners, keep their places.
         recompute_scale_factor: use the ratio of the rounded sizes instead of the ``scale_factor`` given.
@@ -105,7 +109,8 @@ def interpolate(
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic "
+                "| trilinear"
             )
     elif align_corners is None:
         align_corners = False
@@ -120,7 +125,8 @@ def interpolate(
         for part in output_size:
             if not isinstance(part, int) and not hasattr(part, "__index__"):
                 raise TypeError(
-                    f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size with "
+                    f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], "
+                    f"but got size with "
                     f"types {[type(p) for p in output_size]}"
                 )
     elif scale_factor is not None:
@@ -151,7 +157,8 @@ def interpolate(
     if ndim in (3, 4, 5) and mode in _NEEDS:
         raise NotImplementedError(f"Got {ndim}D input, but {mode} mode needs {_NEEDS[mode]} input")
     raise NotImplementedError(
-        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | linear | bilinear | "
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | linear "
+        f"| bilinear | "
         f"bicubic | trilinear | area | nearest-exact (got {mode})"
     )
 
@@ -160,9 +167,7 @@ def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
     """The old name of `interpolate`."""
-    warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
-    )
+    warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
@@ -241,11 +246,13 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     n = len(size)
     if n not in (4, 5):
         raise NotImplementedError(
-            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {size}."
+            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size "
+            f"{size}."
         )
     if theta.dim() != 3 or theta.shape[-2] != n - 2 or theta.shape[-1] != n - 1:
         raise ValueError(
-            f"Expected a batch of {n - 2}D affine matrices of shape Nx{n - 2}x{n - 1} for size {size}. Got {theta.shape}."
+            f"Expected a batch of {n - 2}D affine matrices of shape Nx{n - 2}x{n - 1} for size {size}. Got "
+            f"{theta.shape}."
         )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
@@ -260,6 +267,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
-    """Puts columns back as windows of an image, adding where they overlap; the shapes are those of `unfold` backwards."""
+    """Puts columns back as windows of an image, adding where they overlap; the shapes are those of `unfold`
+    backwards."""
     size = _pair(output_size)
     return _nn.col2im(input, size, _pair(kernel_size), _pair(dilation), _pair(padding), _pair(stride))

@@ -1,6 +1,7 @@
 """Everything of neural networks as functions: ``F.relu(x)``, ``F.cross_entropy(logits, target)``.
 
-What is one operation of the core is that operation itself, found when first asked for; what Python checks or puts together
+What is one operation of the core is that operation itself, found when first asked for; what Python checks or puts
+together
 stands in the ``_functional_*`` files, one for each family.
 """
 
@@ -14,15 +15,26 @@ from ._functional_activation import *  # noqa: F403
 from ._functional_activation import _get_softmax_dim as _get_softmax_dim
 from ._functional_attention import (
     _canonical_mask as _canonical_mask,
+)
+from ._functional_attention import (
     _in_projection as _in_projection,
+)
+from ._functional_attention import (
     _in_projection_packed as _in_projection_packed,
+)
+from ._functional_attention import (
     _mha_shape_check as _mha_shape_check,
+)
+from ._functional_attention import (
     _none_or_dtype as _none_or_dtype,
+)
+from ._functional_attention import (
     multi_head_attention_forward as multi_head_attention_forward,
 )
 from ._functional_loss import *  # noqa: F403
 from ._functional_norm import *  # noqa: F403
-from ._functional_norm import _verify_batch_size as _verify_batch_size, _verify_spatial_size as _verify_spatial_size
+from ._functional_norm import _verify_batch_size as _verify_batch_size
+from ._functional_norm import _verify_spatial_size as _verify_spatial_size
 from ._functional_pool import *  # noqa: F403
 from ._functional_vision import *  # noqa: F403
 
@@ -60,6 +72,10 @@ def __getattr__(name: str) -> Any:
         import rushlight.overrides
 
         found = getattr(rushlight.overrides, name)
+    elif name == "Tensor":
+        found = torch.Tensor
+    elif name == "_Reduction":
+        from . import _reduction as found
     elif name in ("_pair", "_single", "_triple", "_list_with_default"):
         from .modules import utils
 
@@ -68,7 +84,8 @@ def __getattr__(name: str) -> Any:
 
         def found(*args: Any, **kwargs: Any) -> Any:
             raise NotImplementedError(
-                f"nn.functional.{name} is a product of low-precision or ragged matrices and is not supported; convert to "
+                f"nn.functional.{name} is a product of low-precision or ragged matrices and is not supported; "
+                f"convert to "
                 "bfloat16 or float32 and use torch.matmul on each group"
             )
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import rushlight as torch
 
@@ -11,7 +12,9 @@ from .modules.utils import _pair, _single, _triple
 __all__ = ["conv1d_input", "conv1d_weight", "conv2d_input", "conv2d_weight", "conv3d_input", "conv3d_weight"]
 
 
-def _conv(n: int, x: torch.Tensor, w: torch.Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> torch.Tensor:
+def _conv(
+    n: int, x: torch.Tensor, w: torch.Tensor, stride: Any, padding: Any, dilation: Any, groups: int
+) -> torch.Tensor:
     tuples = (_single, _pair, _triple)[n - 1]
     function = (torch.conv1d, torch.conv2d, torch.conv3d)[n - 1]
     return function(x, w, None, tuples(stride), tuples(padding), tuples(dilation), groups)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import rushlight as torch
 
@@ -57,22 +58,37 @@ def _no_grad_normal_(tensor: Tensor, mean: float, std: float, generator: Generat
 def _no_grad_trunc_normal_(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None = None
 ) -> Tensor:
-    def cdf(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
-
+    if tensor.is_meta:
+        return tensor
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be "
+            "incorrect.",
             stacklevel=3,
         )
+    options = {} if generator is None else {"generator": generator}
+    inside = (math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))) / 2.0
     with torch.no_grad():
-        # uniform between the values of the distribution function at the bounds, then its inverse
-        low, high = cdf((a - mean) / std), cdf((b - mean) / std)
-        _no_grad_uniform_(tensor, 2 * low - 1, 2 * high - 1, generator)
-        tensor.erfinv_()
-        tensor.mul_(std * math.sqrt(2.0))
-        tensor.add_(mean)
-        tensor.clamp_(min=a, max=b)
+        if inside > 0.3:
+            # most draws from the normal distribution fit: draw again those that do not
+            low, high = (tensor.new_tensor(bound, device="cpu").item() for bound in (a, b))
+            tensor.normal_(mean, std, **options)
+            while bool((outside := (tensor < low) | (tensor > high)).any()):
+                tensor.copy_(torch.where(outside, torch.empty_like(tensor).normal_(mean, std, **options), tensor))
+            return tensor
+        # few would: draw evenly between the bounds, and keep a draw with the probability of its density
+        mode = max(a, min(mean, b))
+        peak = -0.5 * ((mode - mean) / std) ** 2
+        tensor.uniform_(a, b, **options)
+        draws = tensor.clone()
+        rejected = None
+        while rejected is None or bool(rejected.any()):
+            if rejected is not None:
+                draws.uniform_(a, b, **options)
+                tensor.copy_(torch.where(rejected, draws, tensor))
+            density = draws.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(peak)
+            above = torch.empty_like(tensor).uniform_(**options).log_().gt(density)
+            rejected = above if rejected is None else rejected & above
         return tensor
 
 
@@ -86,15 +102,14 @@ def _no_grad_zero_(tensor: Tensor) -> Tensor:
         return tensor.zero_()
 
 
-_GAIN_ONE = frozenset(
-    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid".split()
-)
+_GAIN_ONE = frozenset("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid".split())
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a nonlinearity asks its weights to be larger.
 
-    1 for linear layers and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + slope**2)) for leaky_relu (``param`` is the
+    1 for linear layers and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + slope**2)) for leaky_relu
+    (``param`` is the
     slope, 0.01 by default), 3/4 for selu.
     """
     if nonlinearity in _GAIN_ONE:
@@ -140,7 +155,7 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Fills with numbers from the normal distribution, redrawn until within [a, b]."""
+    """Fills with numbers from the normal distribution, drawn again until they are within [a, b]."""
     return _no_grad_trunc_normal_(tensor, mean, std, a, b, generator)
 
 
@@ -294,7 +309,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
-    """Fills a matrix with numbers from a normal distribution, and sets a fraction ``sparsity`` of each column to zero."""
+    """Fills a matrix with numbers from a normal distribution, and sets a fraction ``sparsity`` of each column to
+    zero."""
     if tensor.dim() != 2:
         raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.dim()}")
     rows, cols = tensor.shape

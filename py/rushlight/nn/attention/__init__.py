@@ -1,4 +1,5 @@
-"""How scaled dot product attention is computed. There is one way here, which is exact; programs that choose may go on choosing."""
+"""How scaled dot product attention is computed. There is one way here, which is exact; programs that choose may go on
+choosing."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def _cur_sdpa_kernel_backends(with_priority: bool = False) -> list[SDPBackend]:
 
 @contextmanager
 def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
-    """Within this context attention may use only these implementations. All give the same, so that only their names matter.
+    """Within this context attention may use only these implementations. All give the same, so that only their names
+    matter.
 
     Args:
         backends: one `SDPBackend`, or several.

@@ -18,7 +18,8 @@ class CausalVariant(IntEnum):
 
 
 class CausalBias(torch.Tensor):
-    """A causal mask for `scaled_dot_product_attention`: true where a query may see a key. Made by `causal_upper_left` and
+    """A causal mask for `scaled_dot_product_attention`: true where a query may see a key. Made by `causal_upper_left`
+    and
     `causal_lower_right`.
 
     Args:

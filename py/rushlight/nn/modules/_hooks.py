@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import rushlight as torch
 from rushlight.utils.hooks import RemovableHandle
@@ -48,12 +49,14 @@ def _register_call(hooks: OrderedDict[int, Callable], hook: Callable, extra: Any
 
 
 def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
-    """Calls ``hook(module, name, buffer)`` whenever any module is given a buffer; a value it returns replaces the buffer."""
+    """Calls ``hook(module, name, buffer)`` whenever any module is given a buffer; a value it returns replaces the
+    buffer."""
     return _register(_global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
-    """Calls ``hook(module, name, submodule)`` whenever any module is given a child; a value it returns replaces the child."""
+    """Calls ``hook(module, name, submodule)`` whenever any module is given a child; a value it returns replaces the
+    child."""
     return _register(_global_module_registration_hooks, hook)
 
 
@@ -63,14 +66,16 @@ def register_module_parameter_registration_hook(hook: Callable) -> RemovableHand
 
 
 def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
-    """Calls ``hook(module, args)`` before the forward of every module; what it returns, if not None, replaces the arguments."""
+    """Calls ``hook(module, args)`` before the forward of every module; what it returns, if not None, replaces the
+    arguments."""
     return _register_call(_global_forward_pre_hooks, hook)
 
 
 def register_module_forward_hook(
     hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
-    """Calls ``hook(module, args, output)`` after the forward of every module; what it returns, if not None, replaces the output.
+    """Calls ``hook(module, args, output)`` after the forward of every module; what it returns, if not None, replaces
+    the output.
 
     Args:
         hook: the function to call.
@@ -90,7 +95,8 @@ def _register_global_backward(hook: Callable, full: bool) -> RemovableHandle:
     global _global_is_full
     if _global_is_full is (not full):
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of them."
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use "
+            "only one of them."
         )
     _global_is_full = full
     return _register_call(_global_backward_hooks, hook)
@@ -102,7 +108,8 @@ def register_module_backward_hook(hook: Callable) -> RemovableHandle:
 
 
 def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
-    """Calls ``hook(module, grad_output)`` when the gradient of any module's output is known; it may return another one."""
+    """Calls ``hook(module, grad_output)`` when the gradient of any module's output is known; it may return another
+    one."""
     return _register_call(_global_backward_pre_hooks, hook)
 
 
@@ -227,7 +234,8 @@ def _tie_old_hooks(module: Any, old: list, args: tuple, result: Any) -> None:
     outputs = [result] if isinstance(result, torch.Tensor) else result if isinstance(result, (tuple, list)) else []
     if len(outputs) != 1 or len([a for a in args if isinstance(a, torch.Tensor)]) != 1:
         warnings.warn(
-            "Using a non-full backward hook on a Module whose forward has several inputs or outputs is deprecated: the hook "
+            "Using a non-full backward hook on a Module whose forward has several inputs or outputs is "
+            "deprecated: the hook "
             "misses some grad_input or grad_output. Please use register_full_backward_hook.",
             FutureWarning,
             stacklevel=4,
@@ -250,9 +258,9 @@ def _identity() -> Any:
             @staticmethod
             def forward(ctx: Any, ties: Any, is_output: bool, *tensors: Any) -> Any:
                 ctx.ties, ctx.is_output = ties, is_output
-                ctx.set_materialize_grads(False)
-                ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
-                return tuple(t.view_as(t) for t in tensors)
+                through = tuple(t.view_as(t) for t in tensors)
+                ctx.mark_non_differentiable(*[out for t, out in zip(tensors, through) if not t.requires_grad])
+                return through
 
             @staticmethod
             def backward(ctx: Any, *grads: Any) -> Any:
@@ -266,7 +274,8 @@ def _identity() -> Any:
 class BackwardHook:
     """Ties full backward hooks to one call of a module.
 
-    The inputs and outputs pass through an identity function. Its backward on the output side keeps ``grad_output``; on the
+    The inputs and outputs pass through an identity function. Its backward on the output side keeps ``grad_output``;
+    on the
     input side it has ``grad_input`` too and calls the hooks. Without an input that requires a gradient they are called
     on the output side, with ``None`` for each input.
     """
@@ -328,7 +337,8 @@ class BackwardHook:
                 changed = hook(self.module, nothing, outputs)
                 if changed is not None and not all(g is None for g in _as_tuple(changed)):
                     raise RuntimeError(
-                        "Backward hook for Modules where no input requires gradient should always return None or None for all gradients."
+                        "Backward hook for Modules where no input requires gradient should always return None or "
+                        "None for all gradients."
                     )
         else:
             self.grad_outputs = outputs
@@ -347,7 +357,8 @@ class BackwardHook:
             changed = _as_tuple(changed)
             if len(changed) != len(inputs):
                 raise RuntimeError(
-                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected {len(inputs)}"
+                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected "
+                    f"{len(inputs)}"
                 )
             inputs = changed
         return tuple(inputs[n] for n in at)

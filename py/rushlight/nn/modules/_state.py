@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict, namedtuple
-from collections.abc import Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import rushlight as torch
 from rushlight.utils.hooks import RemovableHandle
@@ -68,29 +68,36 @@ class _StateMixin:
     # ---- extra state
 
     def get_extra_state(self) -> Any:
-        """Anything beside parameters and buffers that ``state_dict`` should hold; override together with `set_extra_state`."""
+        """Anything beside parameters and buffers that ``state_dict`` should hold; override together with
+        `set_extra_state`."""
         raise RuntimeError(
-            "Reached a code path in Module.get_extra_state() that should never be called: override it before calling it."
+            "Reached a code path in Module.get_extra_state() that should never be called: override it before "
+            "calling it."
         )
 
     def set_extra_state(self, state: Any) -> None:
         """Takes what `get_extra_state` gave; called by `load_state_dict`."""
         raise RuntimeError(
-            "Reached a code path in Module.set_extra_state() that should never be called: override it before calling it."
+            "Reached a code path in Module.set_extra_state() that should never be called: override it before "
+            "calling it."
         )
 
     # ---- hooks
 
     def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
-        """The old form of `register_state_dict_post_hook`: what the hook returns, if not None, replaces the state dict."""
+        """The old form of `register_state_dict_post_hook`: what the hook returns, if not None, replaces the state
+        dict."""
         if getattr(hook, "_from_public_api", False):
-            raise RuntimeError("Cannot register the same function as the state dict post hook that was previously registered")
+            raise RuntimeError(
+                "Cannot register the same function as the state dict post hook that was previously registered"
+            )
         handle = RemovableHandle(self._state_dict_hooks)
         self._state_dict_hooks[handle.id] = hook
         return handle
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Calls ``hook(module, state_dict, prefix, local_metadata) -> None`` after `state_dict`; it may change the dict in place."""
+        """Calls ``hook(module, state_dict, prefix, local_metadata) -> None`` after `state_dict`; it may change the
+        dict in place."""
         hook._from_public_api = True  # type: ignore[attr-defined]
         handle = RemovableHandle(self._state_dict_hooks)
         self._state_dict_hooks[handle.id] = hook
@@ -109,12 +116,14 @@ class _StateMixin:
         return handle
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Calls ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs) -> None``
+        """Calls ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        -> None``
         before this module loads; it may change its arguments in place."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Calls ``hook(module, incompatible_keys) -> None`` after `load_state_dict`; it may change the key lists in place."""
+        """Calls ``hook(module, incompatible_keys) -> None`` after `load_state_dict`; it may change the key lists in
+        place."""
         handle = RemovableHandle(self._load_state_dict_post_hooks)
         self._load_state_dict_post_hooks[handle.id] = hook
         return handle
@@ -148,7 +157,8 @@ class _StateMixin:
         """
         if args:
             warnings.warn(
-                "Positional args are being deprecated, use kwargs instead. Refer to the documentation of state_dict for details.",
+                "Positional args are being deprecated, use kwargs instead. Refer to the documentation of "
+                "state_dict for details.",
                 FutureWarning,
                 stacklevel=2,
             )
@@ -193,7 +203,8 @@ class _StateMixin:
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        """Loads this module's own state, not its children's; override to read old formats (``local_metadata['version']``)."""
+        """Loads this module's own state, not its children's; override to read old formats
+        (``local_metadata['version']``)."""
         hooks = self.__dict__.get("_load_state_dict_pre_hooks")
         for hook in tuple(hooks.values()) if hooks else ():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
@@ -227,8 +238,8 @@ class _StateMixin:
     def _load_one(self, name: str, param: Any, key: str, given: Any, assign: bool, error_msgs: list[str]) -> None:
         if not isinstance(given, torch.Tensor) and not hasattr(given, "__torch_function__"):
             error_msgs.append(
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
-                f"but received {type(given)}"
+                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+                f"checkpoint but received {type(given)}"
             )
             return
         if not is_lazy(param):
@@ -242,7 +253,8 @@ class _StateMixin:
                 return
             if param.is_meta and not given.is_meta and not assign:
                 warnings.warn(
-                    f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model, "
+                    f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
+                    f"current model, "
                     "which is a no-op. (Did you mean to pass `assign=True`?)"
                 )
         try:
@@ -260,8 +272,8 @@ class _StateMixin:
         except Exception as error:
             shape = "uninitialized" if is_lazy(param) else param.size()
             error_msgs.append(
-                f'While copying the parameter named "{key}", whose dimensions in the model are {shape} and whose dimensions in '
-                f"the checkpoint are {given.size()}, an exception occurred : {error.args}."
+                f'While copying the parameter named "{key}", whose dimensions in the model are {shape} and whose '
+                f"dimensions in the checkpoint are {given.size()}, an exception occurred : {error.args}."
             )
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
@@ -277,7 +289,8 @@ class _StateMixin:
             a named tuple of ``missing_keys`` and ``unexpected_keys``.
 
         Raises:
-            RuntimeError: a shape does not fit, or with ``strict`` a name is missing or unexpected. All problems are listed.
+            RuntimeError: a shape does not fit, or with ``strict`` a name is missing or unexpected. All problems are
+                listed.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -309,7 +322,8 @@ class _StateMixin:
             for hook in tuple(hooks.values()) if hooks else ():
                 if hook(module, _IncompatibleKeys(missing, unexpected)) is not None:
                     raise AssertionError(
-                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values; "
+                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return "
+                        "new values; "
                         "change incompatible_keys in place instead."
                     )
 

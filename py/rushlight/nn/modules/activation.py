@@ -6,7 +6,8 @@ from typing import Any
 
 import rushlight as torch
 
-from .. import functional as F, init
+from .. import functional as F
+from .. import init
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
@@ -504,7 +505,8 @@ class MultiheadAttention(Module):
         kdim, vdim: the sizes of keys and values. Default: E
         batch_first: inputs are (N, L, E). Default: ``False``
 
-    Shape: query (L, N, E) or (L, E); key and value (S, N, E) or (S, E). Returns the output, of the query's shape, and the
+    Shape: query (L, N, E) or (L, E); key and value (S, N, E) or (S, E). Returns the output, of the query's shape, and
+        the
     attention weights: (N, L, S), or (N, heads, L, S) if not averaged, or None.
 
     Example::
@@ -535,7 +537,8 @@ class MultiheadAttention(Module):
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead"
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and "
+                f"num_heads={num_heads} instead"
             )
         super().__init__()
         self.embed_dim = embed_dim

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import rushlight as torch
 
@@ -27,7 +28,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         div_value: each cluster's inner size is that of the one before, divided by this. Default: 4
         head_bias: whether the head has a bias. Default: ``False``
 
-    ``forward(input, target)`` returns the log probabilities of the targets and their mean, negated. Shape: (N, in_features) or
+    ``forward(input, target)`` returns the log probabilities of the targets and their mean, negated. Shape: (N,
+    in_features) or
     (in_features), and (N) or ().
 
     Example::
@@ -59,7 +61,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             or any(int(c) != c for c in cutoffs)
         ):
             raise ValueError(
-                "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each value is "
+                "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where "
+                "each value is "
                 f"between 1 and n_classes-1, got {cutoffs} for n_classes={n_classes}"
             )
         self.in_features = in_features
@@ -77,7 +80,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             inner = int(in_features // (div_value ** (n + 1)))
             size = self.cutoffs[n + 1] - self.cutoffs[n]
             self.tail.append(
-                Sequential(Linear(in_features, inner, bias=False, **options), Linear(inner, size, bias=False, **options))
+                Sequential(
+                    Linear(in_features, inner, bias=False, **options), Linear(inner, size, bias=False, **options)
+                )
             )
 
     def reset_parameters(self) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import rushlight as torch
 
-from .. import functional as F, init
+from .. import functional as F
+from .. import init
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
@@ -88,10 +89,9 @@ class _NormBase(Module):
         raise NotImplementedError(f"{type(self).__name__} does not say which inputs it takes")
 
     def extra_repr(self) -> str:
-        bias = ", bias=False" if self.affine and self.bias is None else ""
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}{bias}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
     def _load_from_state_dict(
@@ -148,7 +148,8 @@ class BatchNorm1d(_BatchNorm):
         eps: added to the variance. Default: 1e-5
         momentum: how much of each batch's statistics goes into the running ones; ``None`` for their mean. Default: 0.1
         affine: whether there are a weight and a bias. Default: ``True``
-        track_running_stats: whether there are running statistics; without them evaluation uses the batch's. Default: ``True``
+        track_running_stats: whether there are running statistics; without them evaluation uses the batch's. Default:
+            ``True``
         bias: whether there is a bias beside the weight. Default: ``True``
 
     Shape: the output's is the input's.
@@ -187,7 +188,8 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    r"""Batch normalisation over the batches of all processes of a group. In a single process it is `BatchNorm1d` of any shape.
+    r"""Batch normalisation over the batches of all processes of a group. In a single process it is `BatchNorm1d` of
+    any shape.
 
     Args:
         process_group: the processes; all if ``None``. The other arguments are those of `BatchNorm1d`.
@@ -226,7 +228,8 @@ class SyncBatchNorm(_BatchNorm):
         if distributed is not None and distributed.is_available() and distributed.is_initialized():
             if distributed.get_world_size(self.process_group) > 1:
                 raise NotImplementedError(
-                    "SyncBatchNorm over several processes is not supported yet; use BatchNorm, whose statistics are each process's own"
+                    "SyncBatchNorm over several processes is not supported yet; use BatchNorm, whose statistics "
+                    "are each process's own"
                 )
         return super().forward(input)
 

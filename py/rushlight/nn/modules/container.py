@@ -21,7 +21,9 @@ class Container(Module):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
-        warnings.warn("nn.Container is deprecated. All of its functionality is now implemented in nn.Module.", stacklevel=2)
+        warnings.warn(
+            "nn.Container is deprecated. All of its functionality is now implemented in nn.Module.", stacklevel=2
+        )
         for name, module in kwargs.items():
             self.add_module(name, module)
 
@@ -250,9 +252,7 @@ class ModuleList(Module):
     def extend(self, modules: Iterable[Any]) -> Any:
         """Puts modules at the end."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
-                f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}"
-            )
+            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
         start = len(self)
         for n, module in enumerate(list(modules)):
             self.add_module(str(start + n), module)
@@ -326,9 +326,7 @@ class ModuleDict(Module):
 
 def _pairs(where: str, given: Any) -> list[tuple[Any, Any]]:
     if not isinstance(given, Iterable):
-        raise TypeError(
-            f"{where} should be called with an iterable of key/value pairs, but got {type(given).__name__}"
-        )
+        raise TypeError(f"{where} should be called with an iterable of key/value pairs, but got {type(given).__name__}")
     if isinstance(given, (Mapping, ModuleDict, ParameterDict)):
         return list(given.items())
     pairs = []
@@ -358,7 +356,8 @@ def _show(key: Any, value: Any, kind: Any) -> str:
 
 
 class ParameterList(Module):
-    r"""A list of parameters that the module holding it knows about. Tensors become parameters; other values may be held too.
+    r"""A list of parameters that the module holding it knows about. Tensors become parameters; other values may be
+    held too.
 
     Args:
         values: what to begin with.
@@ -423,7 +422,8 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    r"""A dict of parameters that the module holding it knows about. Tensors become parameters; other values may be held too.
+    r"""A dict of parameters that the module holding it knows about. Tensors become parameters; other values may be
+    held too.
 
     Args:
         parameters: a mapping, or pairs, of names and values; or just names, for values that come later.
@@ -452,8 +452,6 @@ class ParameterDict(Module):
 
     def __getitem__(self, key: str) -> Any:
         attr = self._key_to_attr(key)
-        if key not in self._keys:
-            raise KeyError(key)
         return getattr(self, attr)
 
     def __setitem__(self, key: str, value: Any) -> None:

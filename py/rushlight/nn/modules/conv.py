@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import rushlight as torch
 
-from .. import functional as F, init
+from .. import functional as F
+from .. import init
 from ..parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
@@ -70,7 +72,9 @@ class _ConvNd(Module):
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
         if in_channels % groups != 0:
-            raise ValueError(f"in_channels must be divisible by groups, got in_channels={in_channels} and groups={groups}")
+            raise ValueError(
+                f"in_channels must be divisible by groups, got in_channels={in_channels} and groups={groups}"
+            )
         if out_channels % groups != 0:
             raise ValueError(
                 f"out_channels must be divisible by groups, got out_channels={out_channels} and groups={groups}"
@@ -81,7 +85,9 @@ class _ConvNd(Module):
             if padding == "same" and any(s != 1 for s in stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {list(_PADDING_MODES)}, but got padding_mode='{padding_mode}'")
+            raise ValueError(
+                f"padding_mode must be one of {list(_PADDING_MODES)}, but got padding_mode='{padding_mode}'"
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
@@ -161,7 +167,8 @@ class Conv1d(_ConvNd):
         out_channels: channels of the output.
         kernel_size: the size of the kernel.
         stride: from one position of the kernel to the next. Default: 1
-        padding: elements added on both sides; or ``'valid'`` (none) or ``'same'`` (the output is as long as the input). Default: 0
+        padding: elements added on both sides; or ``'valid'`` (none) or ``'same'`` (the output is as long as the
+            input). Default: 0
         dilation: the distance between the kernel's elements. Default: 1
         groups: the channels are divided into groups that do not see each other. Default: 1
         bias: whether there is a bias. Default: ``True``
@@ -400,7 +407,8 @@ class _ConvTransposeNd(_ConvNd):
         for size, low, high in zip(output_size, least, most):
             if not low <= size <= high:
                 raise ValueError(
-                    f"requested an output size of {output_size}, but valid sizes range from {least} to {most} (for an input "
+                    f"requested an output size of {output_size}, but valid sizes range from {least} to {most} "
+                    f"(for an input "
                     f"of {input.size()[2:]})"
                 )
         return [size - low for size, low in zip(output_size, least)]
@@ -458,9 +466,7 @@ class ConvTranspose1d(_ConvTransposeNd):
         )
 
     def forward(self, input: torch.Tensor, output_size: Sequence[int] | None = None) -> torch.Tensor:
-        extra = self._output_padding(
-            input, output_size, self.stride, self.padding, self.kernel_size, 1, self.dilation
-        )
+        extra = self._output_padding(input, output_size, self.stride, self.padding, self.kernel_size, 1, self.dilation)
         return F.conv_transpose1d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
@@ -512,9 +518,7 @@ class ConvTranspose2d(_ConvTransposeNd):
         )
 
     def forward(self, input: torch.Tensor, output_size: Sequence[int] | None = None) -> torch.Tensor:
-        extra = self._output_padding(
-            input, output_size, self.stride, self.padding, self.kernel_size, 2, self.dilation
-        )
+        extra = self._output_padding(input, output_size, self.stride, self.padding, self.kernel_size, 2, self.dilation)
         return F.conv_transpose2d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
@@ -560,29 +564,21 @@ class ConvTranspose3d(_ConvTransposeNd):
         )
 
     def forward(self, input: torch.Tensor, output_size: Sequence[int] | None = None) -> torch.Tensor:
-        extra = self._output_padding(
-            input, output_size, self.stride, self.padding, self.kernel_size, 3, self.dilation
-        )
+        extra = self._output_padding(input, output_size, self.stride, self.padding, self.kernel_size, 3, self.dilation)
         return F.conv_transpose3d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
 
 class _LazyConvXdMixin(LazyModuleMixin):
-    """A convolution that takes ``in_channels`` from its first input. Subclasses say how many spatial dimensions it has."""
+    """A convolution that takes ``in_channels`` from its first input."""
 
     transposed: bool
 
-    def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
-        named = dict(zip(self._positional, args))
-        twice = set(named) & set(kwargs)
-        if twice or len(args) > len(self._positional):
-            raise TypeError(f"{type(self).__name__}.__init__() got too many values for its arguments")
-        options = {**named, **kwargs}
-        bias = options.pop("bias", True)
-        device, dtype = options.get("device"), options.get("dtype")
+    def _start(self: Any, out_channels: int, kernel_size: Any, bias: bool, **options: Any) -> None:
+        device, dtype = options["device"], options["dtype"]
         # no channels and no bias: nothing is drawn yet
-        super().__init__(0, 0, kernel_size, bias=False, **options)
+        LazyModuleMixin.__init__(self, 0, 0, kernel_size, bias=False, **options)
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
         if bias:
@@ -613,7 +609,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
         n = self._get_num_spatial_dims()
         if input.dim() not in (n + 1, n + 2):
             raise RuntimeError(
-                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got input of size: "
+                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got "
+                f"input of size: "
                 f"{input.shape}"
             )
         return input.shape[1] if input.dim() == n + 2 else input.shape[0]
@@ -622,47 +619,199 @@ class _LazyConvXdMixin(LazyModuleMixin):
         return len(self.kernel_size)
 
 
-_FORWARD = ("stride", "padding", "dilation", "groups", "bias", "padding_mode", "device", "dtype")
-_TRANSPOSED = ("stride", "padding", "output_padding", "groups", "bias", "dilation", "padding_mode", "device", "dtype")
-
-
 class LazyConv1d(_LazyConvXdMixin, Conv1d):
     """A `Conv1d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = Conv1d
-    _positional = _FORWARD
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self._start(
+            out_channels,
+            kernel_size,
+            bias,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )
 
 
 class LazyConv2d(_LazyConvXdMixin, Conv2d):
     """A `Conv2d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = Conv2d
-    _positional = _FORWARD
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self._start(
+            out_channels,
+            kernel_size,
+            bias,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )
 
 
 class LazyConv3d(_LazyConvXdMixin, Conv3d):
     """A `Conv3d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = Conv3d
-    _positional = _FORWARD
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self._start(
+            out_channels,
+            kernel_size,
+            bias,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )
 
 
 class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
     """A `ConvTranspose1d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = ConvTranspose1d
-    _positional = _TRANSPOSED
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self._start(
+            out_channels,
+            kernel_size,
+            bias,
+            stride=stride,
+            padding=padding,
+            output_padding=output_padding,
+            groups=groups,
+            dilation=dilation,
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )
 
 
 class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
     """A `ConvTranspose2d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = ConvTranspose2d
-    _positional = _TRANSPOSED
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self._start(
+            out_channels,
+            kernel_size,
+            bias,
+            stride=stride,
+            padding=padding,
+            output_padding=output_padding,
+            groups=groups,
+            dilation=dilation,
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )
 
 
 class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
     """A `ConvTranspose3d` that takes ``in_channels`` from its first input; the other arguments are the same."""
 
     cls_to_become = ConvTranspose3d
-    _positional = _TRANSPOSED
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self._start(
+            out_channels,
+            kernel_size,
+            bias,
+            stride=stride,
+            padding=padding,
+            output_padding=output_padding,
+            groups=groups,
+            dilation=dilation,
+            padding_mode=padding_mode,
+            device=device,
+            dtype=dtype,
+        )

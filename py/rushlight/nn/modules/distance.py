@@ -47,8 +47,8 @@ class CosineSimilarity(Module):
 
     Example::
 
-        >>> torch.nn.CosineSimilarity()(torch.ones(2, 3), torch.ones(2, 3))
-        tensor([1., 1.])
+        >>> torch.nn.CosineSimilarity()(torch.ones(2, 3), torch.ones(2, 3)).shape
+        torch.Size([2])
     """
 
     __constants__ = ["dim", "eps"]

@@ -70,7 +70,8 @@ class Unflatten(Module):
         for n, element in enumerate(input):
             if not isinstance(element, tuple):
                 raise TypeError(
-                    f"unflattened_size must be tuple of tuples, but found element of type {type(element).__name__} at pos {n}"
+                    f"unflattened_size must be tuple of tuples, but found element of type "
+                    f"{type(element).__name__} at pos {n}"
                 )
 
     def _require_tuple_int(self, input: Any) -> None:
@@ -79,7 +80,8 @@ class Unflatten(Module):
         for n, element in enumerate(input):
             if not isinstance(element, int):
                 raise TypeError(
-                    f"unflattened_size must be tuple of ints, but found element of type {type(element).__name__} at pos {n}"
+                    f"unflattened_size must be tuple of ints, but found element of type {type(element).__name__} "
+                    f"at pos {n}"
                 )
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:

@@ -67,8 +67,10 @@ class _InstanceNorm(_NormBase):
             if stale:
                 names = " and ".join(f'"{name}"' for name in stale)
                 error_msgs.append(
-                    f"Unexpected running stats buffer(s) {names} for {type(self).__name__} with track_running_stats=False. If "
-                    "state_dict is a checkpoint saved before 0.4.0, this may be expected because this class does not track "
+                    f"Unexpected running stats buffer(s) {names} for {type(self).__name__} with "
+                    f"track_running_stats=False. If "
+                    "state_dict is a checkpoint saved before 0.4.0, this may be expected because this class does "
+                    "not track "
                     "running stats by default since 0.4.0: remove these keys from the state_dict to ignore them."
                 )
                 for name in stale:
@@ -84,11 +86,13 @@ class _InstanceNorm(_NormBase):
         if channels != self.num_features:
             if self.affine:
                 raise ValueError(
-                    f"expected input's size at dim={0 if unbatched else 1} to match num_features ({self.num_features}), "
+                    f"expected input's size at dim={0 if unbatched else 1} to match num_features "
+                    f"({self.num_features}), "
                     f"but got: {channels}."
                 )
             warnings.warn(
-                f"input's size at dim={0 if unbatched else 1} does not match num_features. You can silence this warning by not "
+                f"input's size at dim={0 if unbatched else 1} does not match num_features. You can silence this "
+                f"warning by not "
                 "passing in num_features, which is not used because affine=False",
                 stacklevel=2,
             )

@@ -14,8 +14,10 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin:
     r"""Makes a module create its parameters when it first sees an input.
 
-    The class holds `UninitializedParameter` s and `UninitializedBuffer` s, defines ``initialize_parameters(*args, **kwargs)``
-    which materialises them for the arguments of forward, and names in ``cls_to_become`` the class that it then turns into.
+    The class holds `UninitializedParameter` s and `UninitializedBuffer` s, defines ``initialize_parameters(*args,
+    **kwargs)``
+    which materialises them for the arguments of forward, and names in ``cls_to_become`` the class that it then turns
+    into.
     Run one batch through a model with lazy modules before giving its parameters to an optimiser.
 
     Example::
@@ -32,7 +34,8 @@ class LazyModuleMixin:
         self._load_hook = self._register_load_state_dict_pre_hook(self._lazy_load_hook)
         self._initialize_hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
         warnings.warn(
-            "Lazy modules are a new feature under heavy development so changes to the API or functionality can happen at any moment.",
+            "Lazy modules are a new feature under heavy development so changes to the API or functionality can "
+            "happen at any moment.",
             stacklevel=2,
         )
 
@@ -84,6 +87,7 @@ class LazyModuleMixin:
 
     def _replicate_for_data_parallel(self: Any) -> Module:
         raise RuntimeError(
-            "Modules with uninitialized parameters can't be used with `DataParallel`. Run a dummy forward pass to correctly "
+            "Modules with uninitialized parameters can't be used with `DataParallel`. Run a dummy forward pass "
+            "to correctly "
             "initialize the modules"
         )

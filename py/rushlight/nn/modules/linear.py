@@ -7,7 +7,8 @@ from typing import Any
 
 import rushlight as torch
 
-from .. import functional as F, init
+from .. import functional as F
+from .. import init
 from ..parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import rushlight as torch
 
-from .. import _reduction, functional as F
+from .. import _reduction
+from .. import functional as F
 from .distance import PairwiseDistance
 from .linear import Linear
 from .module import Module
@@ -110,9 +112,7 @@ class NLLLoss(_WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class NLLLoss2d(NLLLoss):
@@ -128,7 +128,11 @@ class NLLLoss2d(NLLLoss):
     ) -> None:
         import warnings
 
-        warnings.warn("NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement.", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement.",
+            FutureWarning,
+            stacklevel=2,
+        )
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
@@ -386,7 +390,8 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class LinearCrossEntropyOptions:
-    """How a `LinearCrossEntropyLoss` may save memory. The loss computed is the same; at present all of it is computed at once.
+    """How a `LinearCrossEntropyLoss` may save memory. The loss computed is the same; at present all of it is computed
+    at once.
 
     Args:
         allow_retain_graph: backward may run twice. Default: ``False``
@@ -636,7 +641,9 @@ class TripletMarginWithDistanceLoss(_Loss):
     ) -> None:
         super().__init__(None, None, reduction)
         if margin <= 0:
-            raise ValueError(f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead")
+            raise ValueError(
+                f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
+            )
         self.distance_function = distance_function if distance_function is not None else PairwiseDistance()
         self.margin = margin
         self.swap = swap
@@ -671,7 +678,9 @@ class CTCLoss(_Loss):
         self.blank = blank
         self.zero_infinity = zero_infinity
 
-    def forward(self, log_probs: torch.Tensor, targets: torch.Tensor, input_lengths: Any, target_lengths: Any) -> torch.Tensor:
+    def forward(
+        self, log_probs: torch.Tensor, targets: torch.Tensor, input_lengths: Any, target_lengths: Any
+    ) -> torch.Tensor:
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )

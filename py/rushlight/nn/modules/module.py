@@ -1,21 +1,25 @@
 """`Module`: what every layer and every model is. Attributes that are parameters, buffers or modules are kept track of.
 
-Neighbours: `_registry` (why reading `module.weight` is fast), `_state` (saving and loading), `_hooks` (calls with hooks),
+Neighbours: `_registry` (why reading `module.weight` is fast), `_state` (saving and loading), `_hooks` (calls with
+    hooks),
 `_paths` (errors that say in which module they happened).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import rushlight as torch
 from rushlight.utils.hooks import RemovableHandle
 
-from ..parameter import Buffer, Parameter, _typename
+from ..parameter import Buffer, Parameter, _typename, is_lazy
 from . import _hooks
 from ._hooks import (
     any_global as _any_global,
+)
+from ._hooks import (
     register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
@@ -27,7 +31,12 @@ from ._hooks import (
 )
 from ._paths import locate as _locate
 from ._registry import Registry
-from ._state import _EXTRA_STATE_KEY_SUFFIX, _IncompatibleKeys, _StateMixin
+from ._state import (
+    _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX,
+    _IncompatibleKeys as _IncompatibleKeys,
+    _StateMixin,
+    _WrappedHook as _WrappedHook,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +53,6 @@ __all__ = [
     "register_module_parameter_registration_hook",
 ]
 
-_EXTRA_STATE_KEY_SUFFIX, _IncompatibleKeys  # names that programs import from here
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 # Dictionaries of hooks, made when first asked for; of those in the first group a call must know.
@@ -132,7 +140,9 @@ class Module(_StateMixin):
         try:
             if self._slow_call or _any_global:
                 return self._call_slowly(args, kwargs)
-            return self.forward(*args, **kwargs)
+            if kwargs:
+                return self.forward(*args, **kwargs)
+            return self.forward(*args)
         except Exception as error:
             _locate(self, error)
             raise
@@ -148,6 +158,9 @@ class Module(_StateMixin):
 
     def _wrapped_call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return self._call_slowly(args, kwargs)
+
+    def _slow_forward(self, *input: Any, **kwargs: Any) -> Any:
+        return self.forward(*input, **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles the module's forward with `torch.compile`, in place. Arguments are those of `torch.compile`."""
@@ -172,13 +185,24 @@ class Module(_StateMixin):
 
     def __setattr__(self, name: str, value: Any) -> None:
         attributes = self.__dict__
-        if type(value) in _PLAIN and type(attributes.get(name, 0)) in _PLAIN:  # then the name is not a registered one
-            super().__setattr__(name, value)
-            return
+        if type(value) in _PLAIN:
+            if name in attributes:
+                if type(attributes[name]) in _PLAIN:  # so the name is not a registered one, nor a property's
+                    attributes[name] = value
+                    return
+            else:
+                super().__setattr__(name, value)
+                return
         params = attributes.get("_parameters")
         if params is None:
             if isinstance(value, (Parameter, Module, Buffer)):
-                what = "parameters" if isinstance(value, Parameter) else "module" if isinstance(value, Module) else "buffer"
+                what = (
+                    "parameters"
+                    if isinstance(value, Parameter)
+                    else "module"
+                    if isinstance(value, Module)
+                    else "buffer"
+                )
                 raise AttributeError(f"cannot assign {what} before Module.__init__() call")
             super().__setattr__(name, value)
             return
@@ -216,7 +240,9 @@ class Module(_StateMixin):
         if isinstance(value, Module):
             self._forget(name, modules)
         elif value is not None:
-            raise TypeError(f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+            raise TypeError(
+                f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+            )
         for hook in _hooks._global_module_registration_hooks.values():
             changed = hook(self, name, value)
             if changed is not None:
@@ -229,7 +255,8 @@ class Module(_StateMixin):
         buffers = self.__dict__["_buffers"]
         if value is not None and not isinstance(value, torch.Tensor):
             raise TypeError(
-                f"cannot assign '{_typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                f"cannot assign '{_typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None "
+                f"expected)"
             )
         if isinstance(value, Buffer):
             persistent = getattr(value, "persistent", True)
@@ -342,11 +369,13 @@ class Module(_StateMixin):
         if param is not None:
             if not isinstance(param, Parameter):
                 raise TypeError(
-                    f"cannot assign '{_typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+                    f"cannot assign '{_typename(param)}' object to parameter '{name}' (torch.nn.Parameter or "
+                    f"None required)"
                 )
             if param.grad_fn is not None:
                 raise ValueError(
-                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly; to "
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
+                    f"explicitly; to "
                     "express one as a function of another tensor, compute the value in forward()."
                 )
         for hook in _hooks._global_parameter_registration_hooks.values():
@@ -445,14 +474,14 @@ class Module(_StateMixin):
         self, get_members_fn: Callable, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Any]]:
         """Walks the modules and gives what ``get_members_fn(module)`` yields, by dotted name, each object once."""
-        seen = set()
+        seen: set[int] = set()  # of ids: the modules keep the objects alive
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
             for name, value in get_members_fn(module):
-                if value is None or value in seen:
+                if value is None or id(value) in seen:
                     continue
                 if remove_duplicate:
-                    seen.add(value)
+                    seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
@@ -556,7 +585,11 @@ class Module(_StateMixin):
                 kept.grad = grad_changed.requires_grad_(grad.requires_grad)
         buffers = self._buffers
         for name, buffer in buffers.items():
-            if buffer is not None:
+            if buffer is None:
+                continue
+            if is_lazy(buffer):
+                buffer.data = fn(buffer)
+            else:
                 buffers[name] = fn(buffer)
         return self
 
@@ -564,7 +597,8 @@ class Module(_StateMixin):
         """Moves and casts parameters and buffers, in place.
 
         Forms: ``to(device=None, dtype=None, non_blocking=False)``, ``to(dtype, non_blocking=False)``,
-        ``to(tensor, non_blocking=False)``, ``to(memory_format=...)``. Only floating point and complex tensors change dtype;
+        ``to(tensor, non_blocking=False)``, ``to(memory_format=...)``. Only floating point and complex tensors change
+        dtype;
         ``memory_format`` applies to those of four and five dimensions.
 
         Returns:
@@ -575,7 +609,9 @@ class Module(_StateMixin):
         """
         device, dtype, non_blocking, memory_format = _parse_to(args, kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         def convert(t: torch.Tensor) -> torch.Tensor:
             options: dict[str, Any] = {}
@@ -642,8 +678,9 @@ class Module(_StateMixin):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
-        for module in self.children():
-            module.train(mode)
+        for module in self._modules.values():
+            if module is not None:
+                module.train(mode)
         return self
 
     def eval(self) -> Self:
@@ -662,7 +699,8 @@ class Module(_StateMixin):
             import warnings
 
             warnings.warn(
-                "Calling .zero_grad() from a module created with nn.DataParallel() has no effect: the parameters are copies of "
+                "Calling .zero_grad() from a module created with nn.DataParallel() has no effect: the parameters "
+                "are copies of "
                 "the original module's.",
                 stacklevel=2,
             )
@@ -684,7 +722,8 @@ class Module(_StateMixin):
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Calls ``hook(module, args)`` before every forward; what it returns, if not None, replaces the positional arguments.
+        """Calls ``hook(module, args)`` before every forward; what it returns, if not None, replaces the positional
+        arguments.
 
         Args:
             hook: the function to call.
@@ -745,7 +784,8 @@ class Module(_StateMixin):
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Calls ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
 
-        It may return new gradients in place of ``grad_input``. Both are tuples, with ``None`` for what is not a tensor or
+        It may return new gradients in place of ``grad_input``. Both are tuples, with ``None`` for what is not a
+        tensor or
         has no gradient. The module's inputs and outputs must not be changed in place while the hook is there.
         """
         return self._register_backward(hook, True, prepend)
@@ -753,7 +793,8 @@ class Module(_StateMixin):
     def _register_backward(self, hook: Callable, full: bool, prepend: bool) -> RemovableHandle:
         if self._is_full_backward_hook is (not full):
             raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use "
+                "only one of them."
             )
         self._is_full_backward_hook = full
         hooks = self._backward_hooks
@@ -815,7 +856,8 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple[Any, Any, bool, Any]:
     if device is not None and not isinstance(device, torch.device):
         if not isinstance(device, (str, int)) or isinstance(device, bool):
             raise TypeError(
-                f"to() received an invalid combination of arguments - got ({type(device).__name__}), but expected a device, "
+                f"to() received an invalid combination of arguments - got ({type(device).__name__}), but "
+                f"expected a device, "
                 "a dtype or a tensor"
             )
         device = torch.device(device)

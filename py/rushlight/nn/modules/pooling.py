@@ -127,7 +127,8 @@ class MaxUnpool1d(_MaxUnpoolNd):
     Args:
         kernel_size, stride, padding: those of the pooling.
 
-    ``forward`` takes the pooled input, the indices, and an ``output_size`` where several sizes would have pooled to the input's.
+    ``forward`` takes the pooled input, the indices, and an ``output_size`` where several sizes would have pooled to
+    the input's.
 
     Example::
 
@@ -213,9 +214,7 @@ class AvgPool1d(_AvgPoolNd):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        )
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
 class AvgPool2d(_AvgPoolNd):
@@ -393,7 +392,8 @@ class _LPPoolNd(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
         )
 
 
@@ -454,14 +454,16 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """As `AdaptiveMaxPool1d`, over images; ``output_size`` is one number or a pair, ``None`` in it keeps the input's."""
+    """As `AdaptiveMaxPool1d`, over images; ``output_size`` is one number or a pair, ``None`` in it keeps the
+    input's."""
 
     def forward(self, input: torch.Tensor) -> Any:
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """As `AdaptiveMaxPool1d`, over volumes; ``output_size`` is one number or a triple, ``None`` in it keeps the input's."""
+    """As `AdaptiveMaxPool1d`, over volumes; ``output_size`` is one number or a triple, ``None`` in it keeps the
+    input's."""
 
     def forward(self, input: torch.Tensor) -> Any:
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
@@ -505,7 +507,8 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """As `AdaptiveAvgPool1d`, over volumes; ``output_size`` is one number or a triple, ``None`` in it keeps the input's."""
+    """As `AdaptiveAvgPool1d`, over volumes; ``output_size`` is one number or a triple, ``None`` in it keeps the
+    input's."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         return F.adaptive_avg_pool3d(input, self.output_size)

@@ -23,6 +23,16 @@ def _apply_permutation(tensor: torch.Tensor, permutation: torch.Tensor, dim: int
     return tensor.index_select(dim, permutation)
 
 
+def apply_permutation(tensor: torch.Tensor, permutation: torch.Tensor, dim: int = 1) -> torch.Tensor:
+    """Deprecated: ``tensor.index_select(dim, permutation)``."""
+    warnings.warn(
+        "`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return _apply_permutation(tensor, permutation, dim)
+
+
 class RNNBase(Module):
     """What `RNN`, `LSTM` and `GRU` have in common: their parameters, checks, and batches of unequal lengths.
 
@@ -110,7 +120,8 @@ class RNNBase(Module):
             )
         if dropout > 0 and self.num_layers == 1:
             warnings.warn(
-                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater "
+                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+                "num_layers greater "
                 f"than 1, but got dropout={dropout} and num_layers={self.num_layers}",
                 stacklevel=4,
             )
@@ -169,7 +180,9 @@ class RNNBase(Module):
 
     def check_input(self, input: torch.Tensor, batch_sizes: torch.Tensor | None) -> None:
         if not input.dtype == self._flat_weights[0].dtype and not torch.is_autocast_enabled():
-            raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({self._flat_weights[0].dtype})")
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({self._flat_weights[0].dtype})"
+            )
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
             raise RuntimeError(f"input must have {expected} dimensions, got {input.dim()}")
@@ -318,7 +331,8 @@ class RNN(_SimpleRNN):
         dropout: dropout between layers. Default: 0
         bidirectional: another network runs backwards. Default: ``False``
 
-    Shape: input (L, N, input_size), (L, input_size) or a `PackedSequence`; state (directions * num_layers, N, hidden_size).
+    Shape: input (L, N, input_size), (L, input_size) or a `PackedSequence`; state (directions * num_layers, N,
+        hidden_size).
     Returns the states of the last layer, (L, N, directions * hidden_size), and the last states of all.
 
     Example::
@@ -349,7 +363,8 @@ class GRU(_SimpleRNN):
     r"""Gated recurrent units.
 
     .. math::
-        r = \sigma(x W_{ir}^T + b_{ir} + h W_{hr}^T + b_{hr}), \quad z = \sigma(x W_{iz}^T + b_{iz} + h W_{hz}^T + b_{hz})
+        r = \sigma(x W_{ir}^T + b_{ir} + h W_{hr}^T + b_{hr}), \quad z = \sigma(x W_{iz}^T + b_{iz} + h W_{hz}^T +
+        b_{hz})
 
         n = \tanh(x W_{in}^T + b_{in} + r (h W_{hn}^T + b_{hn})), \quad h' = (1 - z) n + z h
 
@@ -381,7 +396,8 @@ class LSTM(RNNBase):
         c' = f c + i g, \quad h' = o \tanh(c')
 
     Args:
-        proj_size: the state h is projected to this size. Default: 0, no projection. The other arguments are those of `RNN`,
+        proj_size: the state h is projected to this size. Default: 0, no projection. The other arguments are those of
+            `RNN`,
             without ``nonlinearity``. Weights are stacked in the order i, f, g, o.
 
     Shape: as for `RNN`; the state is a pair (h, c).
@@ -547,7 +563,8 @@ class LSTMCell(RNNCellBase):
         input_size, hidden_size: the sizes of input and state.
         bias: whether there are biases. Default: ``True``
 
-    Shape: input (N, input_size) or (input_size); the state is a pair (h, c) of (N, hidden_size) or (hidden_size), zeros if not
+    Shape: input (N, input_size) or (input_size); the state is a pair (h, c) of (N, hidden_size) or (hidden_size),
+        zeros if not
     given. Returns the new pair.
 
     Example::

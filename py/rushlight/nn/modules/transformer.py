@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import rushlight as torch
 
-from .. import functional as F, init
+from .. import functional as F
+from .. import init
 from .activation import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
@@ -132,7 +134,8 @@ class Transformer(Module):
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> torch.Tensor:
-        """Encodes ``src`` and decodes ``tgt``. Masks are as for `MultiheadAttention`; ``memory`` is what the encoder gives."""
+        """Encodes ``src`` and decodes ``tgt``. Masks are as for `MultiheadAttention`; ``memory`` is what the encoder
+        gives."""
         batched = src.dim() == 3
         if batched:
             dim = 0 if self.batch_first else 1
@@ -142,12 +145,11 @@ class Transformer(Module):
                 )
         if src.size(-1) != self.d_model or tgt.size(-1) != self.d_model:
             raise RuntimeError(
-                f"the feature number of src and tgt must be equal to d_model, got {src.size(-1)} and {tgt.size(-1)} for "
+                f"the feature number of src and tgt must be equal to d_model, got {src.size(-1)} and "
+                f"{tgt.size(-1)} for "
                 f"d_model={self.d_model}"
             )
-        memory = self.encoder(
-            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
-        )
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt,
             memory,
@@ -211,7 +213,8 @@ class TransformerEncoder(Module):
         src_key_padding_mask: torch.Tensor | None = None,
         is_causal: bool | None = None,
     ) -> torch.Tensor:
-        """Runs the layers. Masks are as for `MultiheadAttention`; ``is_causal`` says that ``mask`` is the causal one."""
+        """Runs the layers. Masks are as for `MultiheadAttention`; ``is_causal`` says that ``mask`` is the causal
+        one."""
         src_key_padding_mask = F._canonical_mask(
             src_key_padding_mask, "src_key_padding_mask", F._none_or_dtype(mask), "mask", src.dtype
         )
@@ -220,9 +223,7 @@ class TransformerEncoder(Module):
         is_causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, batch_first))
         output = src
         for layer in self.layers:
-            output = layer(
-                output, src_mask=mask, is_causal=is_causal, src_key_padding_mask=src_key_padding_mask
-            )
+            output = layer(output, src_mask=mask, is_causal=is_causal, src_key_padding_mask=src_key_padding_mask)
         return output if self.norm is None else self.norm(output)
 
 
@@ -330,7 +331,8 @@ class TransformerEncoderLayer(Module):
         src_key_padding_mask: torch.Tensor | None = None,
         is_causal: bool = False,
     ) -> torch.Tensor:
-        """Runs the layer. Masks are as for `MultiheadAttention`; ``is_causal`` says that ``src_mask`` is the causal one."""
+        """Runs the layer. Masks are as for `MultiheadAttention`; ``is_causal`` says that ``src_mask`` is the causal
+        one."""
         src_key_padding_mask = F._canonical_mask(
             src_key_padding_mask, "src_key_padding_mask", F._none_or_dtype(src_mask), "src_mask", src.dtype
         )

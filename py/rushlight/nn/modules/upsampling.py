@@ -18,7 +18,8 @@ class Upsample(Module):
     Args:
         size: the spatial size of the output; or
         scale_factor: its ratio to the input's.
-        mode: ``'nearest'``, ``'nearest-exact'``, ``'linear'``, ``'bilinear'``, ``'bicubic'`` or ``'trilinear'``. Default: ``'nearest'``
+        mode: ``'nearest'``, ``'nearest-exact'``, ``'linear'``, ``'bilinear'``, ``'bicubic'`` or ``'trilinear'``.
+            Default: ``'nearest'``
         align_corners: the centres of the corner elements keep their places. Default: ``False``
         recompute_scale_factor: use the ratio of the rounded sizes instead of the ``scale_factor`` given.
 

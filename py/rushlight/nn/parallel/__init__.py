@@ -6,7 +6,15 @@ from typing import Any
 
 from .data_parallel import DataParallel, data_parallel
 
-__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel", "gather", "parallel_apply", "replicate", "scatter"]
+__all__ = [
+    "DataParallel",
+    "DistributedDataParallel",
+    "data_parallel",
+    "gather",
+    "parallel_apply",
+    "replicate",
+    "scatter",
+]
 
 
 class DistributedDataParallel:
@@ -18,7 +26,8 @@ class DistributedDataParallel:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
-            "nn.parallel.DistributedDataParallel: training over several processes is not supported yet; in a single process use the "
+            "nn.parallel.DistributedDataParallel: training over several processes is not supported yet; in a "
+            "single process use the "
             "module itself, which computes the same"
         )
 

@@ -10,7 +10,8 @@ __all__ = ["DataParallel", "data_parallel"]
 
 
 class DataParallel(Module):
-    """Holds a module under the name ``module`` and calls it. PyTorch's divides batches among GPUs; here there is one device, so
+    """Holds a module under the name ``module`` and calls it. PyTorch's divides batches among GPUs; here there is one
+    device, so
     the batch stays whole and the results are the module's own.
 
     Args:

@@ -56,7 +56,9 @@ def replicate(network: Any, devices: Sequence[Any], detach: bool = False) -> lis
     return [network for _ in devices]
 
 
-def parallel_apply(modules: Sequence[Any], inputs: Sequence[Any], kwargs_tup: Any = None, devices: Any = None) -> list[Any]:
+def parallel_apply(
+    modules: Sequence[Any], inputs: Sequence[Any], kwargs_tup: Any = None, devices: Any = None
+) -> list[Any]:
     """Calls each module with its inputs, one after the other."""
     if len(modules) != len(inputs):
         raise AssertionError(f"The number of modules {len(modules)} is not equal to the number of inputs {len(inputs)}")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+# These are functions here, though files of the same names hold them: so not lazily.
+from .spectral_norm import remove_spectral_norm as remove_spectral_norm, spectral_norm as spectral_norm
+from .weight_norm import remove_weight_norm as remove_weight_norm, weight_norm as weight_norm
+
 _WHERE = {
     name: module
     for module, names in {
@@ -16,23 +20,26 @@ _WHERE = {
     }.items()
     for name in names.split()
 }
-# `weight_norm` and `spectral_norm` are functions here, though files of these names hold them too.
-_FUNCTIONS = {
-    "remove_spectral_norm": "spectral_norm",
-    "remove_weight_norm": "weight_norm",
-    "spectral_norm": "spectral_norm",
-    "weight_norm": "weight_norm",
-}
 _SUBMODULES = frozenset(
     "clip_grad convert_parameters fusion init memory_format parametrizations parametrize prune rnn stateless".split()
 )
-__all__ = sorted([*_WHERE, *_FUNCTIONS, "parametrizations", "parametrize", "rnn", "stateless"])
+__all__ = sorted(
+    [
+        *_WHERE,
+        "parametrizations",
+        "parametrize",
+        "remove_spectral_norm",
+        "remove_weight_norm",
+        "rnn",
+        "spectral_norm",
+        "stateless",
+        "weight_norm",
+    ]
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        found = getattr(import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
-    elif name in _WHERE:
+    if name in _WHERE:
         found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     elif name in _SUBMODULES:
         found = import_module(f"{__name__}.{name}")

@@ -13,7 +13,8 @@ __all__ = ["parameters_to_vector", "vector_to_parameters"]
 def _check_param_device(param: torch.Tensor, old_device: Any) -> Any:
     if old_device is not None and param.device != old_device:
         raise TypeError(
-            f"Found two parameters on different devices ({old_device} and {param.device}), this is currently not supported."
+            f"Found two parameters on different devices ({old_device} and {param.device}), this is currently not "
+            f"supported."
         )
     return param.device
 

@@ -59,7 +59,8 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
         raise AssertionError("Fusion only for eval!")
     if bn.num_features not in (linear.out_features, 1):
         raise AssertionError(
-            f"To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got {linear.out_features} and {bn.num_features}"
+            f"To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got {linear.out_features} "
+            f"and {bn.num_features}"
         )
     fused = copy.deepcopy(linear)
     if bn.running_mean is None or bn.running_var is None:

@@ -77,7 +77,9 @@ class _Orthogonal(Module):
     def right_inverse(self, Q: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             if Q.shape != self.shape:
-                raise ValueError(f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}.")
+                raise ValueError(
+                    f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
+                )
             Q_init = Q
             n, k = Q.size(-2), Q.size(-1)
             transpose = n < k
@@ -115,7 +117,8 @@ def orthogonal(
     Args:
         module: the module, which is changed.
         name: the tensor's name. Default: ``'weight'``
-        orthogonal_map: ``'matrix_exp'``, ``'cayley'`` or ``'householder'``. Default: matrix_exp for square and complex matrices, else
+        orthogonal_map: ``'matrix_exp'``, ``'cayley'`` or ``'householder'``. Default: matrix_exp for square and
+            complex matrices, else
             householder
         use_trivialization: parametrise around the present value, which then can be assigned. Default: ``True``
 
@@ -134,7 +137,9 @@ def orthogonal(
         square = weight.size(-2) == weight.size(-1)
         orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
     if orthogonal_map not in _OrthMaps.__members__:
-        raise ValueError(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
+        raise ValueError(
+            f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+        )
     made = _Orthogonal(weight, _OrthMaps[orthogonal_map], use_trivialization=use_trivialization)
     parametrize.register_parametrization(module, name, made, unsafe=True)
     return module
@@ -153,7 +158,8 @@ class _WeightNorm(Module):
 
 
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
-    r"""Splits a weight into its length and its direction, :math:`w = g \, v / \lVert v \rVert`, which are then trained apart.
+    r"""Splits a weight into its length and its direction, :math:`w = g \, v / \lVert v \rVert`, which are then
+    trained apart.
 
     Args:
         module: the module, which is changed.
@@ -191,9 +197,7 @@ class _SpectralNorm(Module):
         super().__init__()
         ndim = weight.dim()
         if dim >= ndim or dim < -ndim:
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})"
-            )
+            raise IndexError(f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})")
         if n_power_iterations <= 0:
             raise ValueError(
                 f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"

@@ -62,7 +62,8 @@ class ParametrizationList(ModuleList):
 
     Args:
         modules: the parametrisations, applied one after the other.
-        original: the tensor as it was; it becomes ``original``, or ``original0``, ``original1``, … where ``right_inverse``
+        original: the tensor as it was; it becomes ``original``, or ``original0``, ``original1``, … where
+            ``right_inverse``
             gives several.
         unsafe: do not check shapes and dtypes. Default: ``False``
     """
@@ -122,17 +123,20 @@ class ParametrizationList(ModuleList):
                 raise ValueError(f"A parametrization must return a tensor. Got {type(Z).__name__}.")
             if Z.dtype != dtype:
                 raise ValueError(
-                    "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` flag is enabled.\n"
+                    "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` flag "
+                    "is enabled.\n"
                     f"unparametrized dtype: {dtype}\nparametrized dtype: {Z.dtype}"
                 )
             if Z.shape != shape:
                 raise ValueError(
-                    "Registering a parametrization may not change the shape of the tensor, unless `unsafe` flag is enabled.\n"
+                    "Registering a parametrization may not change the shape of the tensor, unless `unsafe` flag "
+                    "is enabled.\n"
                     f"unparametrized shape: {shape}\nparametrized shape: {Z.shape}"
                 )
 
     def right_inverse(self, value: torch.Tensor) -> None:
-        """Sets the original such that the parametrised tensor becomes ``value``, going through all ``right_inverse`` s."""
+        """Sets the original such that the parametrised tensor becomes ``value``, going through all ``right_inverse``
+        s."""
         with torch.no_grad():
             new: Any = value
             for module in reversed(list(self)):
@@ -153,13 +157,15 @@ class ParametrizationList(ModuleList):
                 raise ValueError(f"'right_inverse' must return a sequence of tensors. Got {type(new).__name__}.")
             if len(new) != self.ntensors:
                 raise ValueError(
-                    f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a sequence of length {len(new)}."
+                    f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a "
+                    f"sequence of length {len(new)}."
                 )
             for n, part in enumerate(new):
                 original = getattr(self, f"original{n}")
                 if not isinstance(part, torch.Tensor):
                     raise ValueError(
-                        f"`right_inverse` must return a sequence of tensors. Got element {n} of type {type(part).__name__}"
+                        f"`right_inverse` must return a sequence of tensors. Got element {n} of type "
+                        f"{type(part).__name__}"
                     )
                 if original.dtype != part.dtype:
                     raise ValueError(
@@ -194,7 +200,8 @@ def _inject_new_class(module: Any) -> None:
 
     def getstate(self: Any) -> Any:
         raise RuntimeError(
-            "Serialization of parametrized modules is only supported through state_dict(): save module.state_dict() instead."
+            "Serialization of parametrized modules is only supported through state_dict(): save "
+            "module.state_dict() instead."
         )
 
     methods: dict[str, Any] = {"__module__": cls.__module__, "__reduce_ex__": lambda self, protocol: getstate(self)}
@@ -227,7 +234,8 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
     """Makes a parameter or buffer of a module the result of another module.
 
     Reading ``module.weight`` then calls the parametrisation with the original tensor, which stands at
-    ``module.parametrizations.weight.original``. If the parametrisation has a ``right_inverse``, it is used to find the original
+    ``module.parametrizations.weight.original``. If the parametrisation has a ``right_inverse``, it is used to find
+    the original
     for the present value, and for values that are assigned later. Several parametrisations of a tensor apply in turn.
 
     Args:
@@ -259,7 +267,8 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
         module.parametrizations[tensor_name] = made
     else:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
+            f"'{tensor_name}'"
         )
     return module
 
@@ -273,12 +282,14 @@ def _append(module: Any, tensor_name: str, parametrization: Any, unsafe: bool) -
             raise ValueError(f"A parametrization must return a tensor. Got {type(X).__name__}.")
         if X.dtype != Y.dtype:
             raise ValueError(
-                "Registering a parametrization may not change the dtype of the tensor, unless the `unsafe` flag is enabled.\n"
+                "Registering a parametrization may not change the dtype of the tensor, unless the `unsafe` flag "
+                "is enabled.\n"
                 f"module.{tensor_name}.dtype: {Y.dtype}\nparametrization(module.{tensor_name}).dtype: {X.dtype}"
             )
         if X.shape != Y.shape:
             raise ValueError(
-                "Registering a parametrization may not change the shape of the tensor, unless the `unsafe` flag is enabled.\n"
+                "Registering a parametrization may not change the shape of the tensor, unless the `unsafe` flag "
+                "is enabled.\n"
                 f"module.{tensor_name}.shape: {Y.shape}\nparametrization(module.{tensor_name}).shape: {X.shape}"
             )
         if hasattr(parametrization, "right_inverse"):
@@ -328,7 +339,10 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
         t = getattr(module, tensor_name)
         original = Parameter(t.detach()) if t.requires_grad else t
     else:
-        raise ValueError("Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence of tensors.")
+        raise ValueError(
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of "
+            "a sequence of tensors."
+        )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
     _register_parameter_or_buffer(module, tensor_name, original)

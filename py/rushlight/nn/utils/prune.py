@@ -8,7 +8,6 @@ from typing import Any
 
 import rushlight as torch
 
-
 __all__ = [
     "BasePruningMethod",
     "CustomFromMask",
@@ -34,7 +33,8 @@ class BasePruningMethod(ABC):
     """A way to choose what to prune. Subclasses say in `compute_mask` what stays, and whether they prune single weights
     (``PRUNING_TYPE = 'unstructured'``), whole channels (``'structured'``) or by the whole tensor (``'global'``).
 
-    A pruned parameter ``weight`` becomes ``weight_orig``, the buffer ``weight_mask`` is its mask, and ``weight`` their product.
+    A pruned parameter ``weight`` becomes ``weight_orig``, the buffer ``weight_mask`` is its mask, and ``weight``
+    their product.
     """
 
     PRUNING_TYPE: str
@@ -66,7 +66,8 @@ class BasePruningMethod(ABC):
         ]
         if len(found) > 1:
             raise AssertionError(
-                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. Use a PruningContainer."
+                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. Use a "
+                f"PruningContainer."
             )
         for key, _ in found:
             del module._forward_pre_hooks[key]
@@ -182,7 +183,8 @@ class PruningContainer(BasePruningMethod):
         elif kind == "structured":
             if not hasattr(method, "dim"):
                 raise AttributeError(
-                    f"Pruning methods of PRUNING_TYPE 'structured' need to have the attribute `dim` defined, {method} has not"
+                    f"Pruning methods of PRUNING_TYPE 'structured' need to have the attribute `dim` defined, "
+                    f"{method} has not"
                 )
             dim = method.dim % t.dim()
             alive = mask.sum(dim=[d for d in range(t.dim()) if d != dim]) != 0
@@ -254,7 +256,9 @@ class L1Unstructured(BasePruningMethod):
         return mask
 
 
-def _mask_channels(t: torch.Tensor, dim: int, indices: torch.Tensor, default_mask: torch.Tensor, keep: bool) -> torch.Tensor:
+def _mask_channels(
+    t: torch.Tensor, dim: int, indices: torch.Tensor, default_mask: torch.Tensor, keep: bool
+) -> torch.Tensor:
     channels = (torch.zeros if keep else torch.ones)(t.size(dim), dtype=t.dtype, device=t.device)
     channels[indices] = 1 if keep else 0
     shape = [1] * t.dim()
@@ -332,9 +336,7 @@ class CustomFromMask(BasePruningMethod):
 
     def compute_mask(self, t: torch.Tensor, default_mask: torch.Tensor) -> torch.Tensor:
         if default_mask.shape != self.mask.shape:
-            raise AssertionError(
-                f"expected a mask of shape {tuple(default_mask.shape)}, got {tuple(self.mask.shape)}"
-            )
+            raise AssertionError(f"expected a mask of shape {tuple(default_mask.shape)}, got {tuple(self.mask.shape)}")
         return default_mask * self.mask.to(dtype=default_mask.dtype)
 
 
@@ -445,16 +447,12 @@ def _validate_pruning_amount_init(amount: Any) -> None:
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     if (isinstance(amount, int) and amount < 0) or (not isinstance(amount, int) and not 0.0 <= float(amount) <= 1.0):
-        raise ValueError(
-            f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"
-        )
+        raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
 
 
 def _validate_pruning_amount(amount: Any, tensor_size: int) -> None:
     if isinstance(amount, int) and amount > tensor_size:
-        raise ValueError(
-            f"amount={amount} should be smaller than the number of parameters to prune={tensor_size}"
-        )
+        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={tensor_size}")
 
 
 def _validate_structured_pruning(t: torch.Tensor) -> None:

@@ -36,7 +36,8 @@ PackedSequence_.__annotations__ = {
 
 
 class PackedSequence(PackedSequence_):
-    r"""A batch of sequences of unequal lengths, for `RNN`, `LSTM` and `GRU`. Made by `pack_padded_sequence` or `pack_sequence`.
+    r"""A batch of sequences of unequal lengths, for `RNN`, `LSTM` and `GRU`. Made by `pack_padded_sequence` or
+    `pack_sequence`.
 
     Attributes:
         data: all elements, step by step: first those at time 0 of every sequence, then those at time 1, …
@@ -116,7 +117,8 @@ def _packed_fields(data: Any, batch_sizes: Any, sorted_indices: Any, unsorted_in
     if batch_sizes is not None:
         if batch_sizes.device.type != "cpu":
             raise ValueError(
-                "batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. They should "
+                "batch_sizes should always be on CPU. Instances of PackedSequence should never be created "
+                "manually. They should "
                 "be instantiated by functions like pack_sequence and pack_padded_sequence in nn.utils.rnn."
             )
         return data, batch_sizes, sorted_indices, unsorted_indices

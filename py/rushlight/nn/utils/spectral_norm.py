@@ -68,7 +68,9 @@ class SpectralNorm:
 
     def _solve_v_and_rescale(self, weight_mat: torch.Tensor, u: torch.Tensor, target_sigma: Any) -> torch.Tensor:
         """The v for which ``u @ W @ v`` is ``target_sigma``; old files hold no v."""
-        v = torch.linalg.multi_dot([weight_mat.t().mm(weight_mat).pinverse(), weight_mat.t(), u.unsqueeze(1)]).squeeze(1)
+        v = torch.linalg.multi_dot([weight_mat.t().mm(weight_mat).pinverse(), weight_mat.t(), u.unsqueeze(1)]).squeeze(
+            1
+        )
         return v.mul_(target_sigma / torch.dot(u, torch.mv(weight_mat, v)))
 
     @staticmethod
@@ -82,7 +84,8 @@ class SpectralNorm:
             raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
         if is_lazy(weight):
             raise ValueError(
-                "The module passed to `SpectralNorm` can't have uninitialized parameters. Make sure to run the dummy forward "
+                "The module passed to `SpectralNorm` can't have uninitialized parameters. Make sure to run the "
+                "dummy forward "
                 "before applying spectral normalization"
             )
         with torch.no_grad():
@@ -121,7 +124,11 @@ class SpectralNormLoadStateDictPreHook:
         if version is not None and version >= 1:
             return
         key = prefix + fn.name
-        if version is None and all(key + suffix in state_dict for suffix in ("_orig", "_u", "_v")) and key not in state_dict:
+        if (
+            version is None
+            and all(key + suffix in state_dict for suffix in ("_orig", "_u", "_v"))
+            and key not in state_dict
+        ):
             return  # a state dict without metadata
         if any(key + suffix not in state_dict for suffix in ("_orig", "", "_u")):
             if strict:
@@ -153,7 +160,8 @@ class SpectralNormStateDictHook:
 def spectral_norm(
     module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Any:
-    r"""Divides a weight by its largest singular value, which power iteration estimates: one step at each training forward.
+    r"""Divides a weight by its largest singular value, which power iteration estimates: one step at each training
+    forward.
 
     Args:
         module: the module, which is changed.

@@ -25,7 +25,10 @@ def _untie_named_tensors_map(module: Any, parameters_and_buffers: dict[str, torc
     for tied in names.values():
         given = [name for name in tied if name in parameters_and_buffers]
         if len({id(parameters_and_buffers[name]) for name in given}) > 1:
-            raise ValueError(f"functional_call got multiple values for keys {sorted(given)}, which are tied. Consider using tie_weights=False")
+            raise ValueError(
+                f"functional_call got multiple values for keys {sorted(given)}, which are tied. Consider using "
+                f"tie_weights=False"
+            )
         for name in tied if given else ():
             untied[name] = parameters_and_buffers[given[0]]
     return untied
@@ -55,10 +58,8 @@ def _reparametrize_module(
             parent, _, name = path.rpartition(".")
             owner = module.get_submodule(parent)
             registry = next((r for r in (owner._parameters, owner._buffers) if name in r), None)
-            if registry is None:
-                if not hasattr(owner, name):
-                    raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
-                before.append((owner, name, None, getattr(owner, name)))
+            if registry is None:  # no parameter: an attribute for as long as this lasts
+                before.append((owner, name, None, getattr(owner, name, _MISSING)))
                 object.__setattr__(owner, name, tensor)
             else:
                 before.append((owner, name, registry, registry[name]))
@@ -69,11 +70,18 @@ def _reparametrize_module(
             now = registry[name] if registry is not None and name in registry else _MISSING
             path = next((p for p, t in tensors.items() if t is now), None)
             if registry is None:
-                object.__setattr__(owner, name, old)
+                if old is _MISSING:
+                    object.__delattr__(owner, name)
+                else:
+                    object.__setattr__(owner, name, old)
                 continue
             if now is not _MISSING and path is None:
                 # forward assigned a new tensor: what functional_call was given becomes that
-                full = next(p for p in tensors if p.rpartition(".")[2] == name and module.get_submodule(p.rpartition(".")[0]) is owner)
+                full = next(
+                    p
+                    for p in tensors
+                    if p.rpartition(".")[2] == name and module.get_submodule(p.rpartition(".")[0]) is owner
+                )
                 if full in parameters_and_buffers:
                     parameters_and_buffers[full] = now
             registry[name] = old

@@ -37,7 +37,8 @@ class WeightNorm:
         weight = getattr(module, name)
         if is_lazy(weight):
             raise ValueError(
-                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the dummy forward before "
+                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the "
+                "dummy forward before "
                 "applying weight normalization"
             )
         del module._parameters[name]
@@ -59,7 +60,8 @@ class WeightNorm:
 
 
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
-    r"""Splits a weight into its length and its direction, :math:`w = g \, v / \lVert v \rVert`, which are then trained apart.
+    r"""Splits a weight into its length and its direction, :math:`w = g \, v / \lVert v \rVert`, which are then
+    trained apart.
 
     Args:
         module: the module, which is changed.
