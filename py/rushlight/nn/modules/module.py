@@ -33,8 +33,14 @@ from ._paths import locate as _locate
 from ._registry import Registry
 from ._state import (
     _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX,
+)
+from ._state import (
     _IncompatibleKeys as _IncompatibleKeys,
+)
+from ._state import (
     _StateMixin,
+)
+from ._state import (
     _WrappedHook as _WrappedHook,
 )
 

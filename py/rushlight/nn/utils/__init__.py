@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import Any
 
 # These are functions here, though files of the same names hold them: so not lazily.
-from .spectral_norm import remove_spectral_norm as remove_spectral_norm, spectral_norm as spectral_norm
-from .weight_norm import remove_weight_norm as remove_weight_norm, weight_norm as weight_norm
+from .spectral_norm import remove_spectral_norm as remove_spectral_norm
+from .spectral_norm import spectral_norm as spectral_norm
+from .weight_norm import remove_weight_norm as remove_weight_norm
+from .weight_norm import weight_norm as weight_norm
 
 _WHERE = {
     name: module
