@@ -6,6 +6,7 @@ from typing import Any
 
 import rushlight as torch
 
+from . import _storage
 from ._storage import TypedStorage
 
 __all__ = ["TypedStorage", "UntypedStorage"]
@@ -14,6 +15,8 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 def __getattr__(name: str) -> Any:
     if name == "UntypedStorage":
         return torch.UntypedStorage
+    if name.endswith("Storage") and hasattr(_storage, name):
+        return getattr(_storage, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
