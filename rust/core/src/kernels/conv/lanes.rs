@@ -3,24 +3,14 @@
 //!
 //! All methods are `#[inline(always)]` and must end up in a function that enables the instruction set they need.
 
-use std::ops::{Add, AddAssign, Mul, Sub};
+use crate::dtype::Num;
+use crate::kernels::matmul::Source;
+use std::ops::AddAssign;
 
 /// Element types that have micro-kernels.
-pub trait Real:
-    Copy
-    + Default
-    + Send
-    + Sync
-    + PartialEq
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + AddAssign
-    + 'static
-{
+pub trait Real: Num + Source + AddAssign {
     /// Whether the Winograd transforms, which are in f32, apply.
     const SINGLE: bool;
-    const ONE: Self;
     /// The kernels for the best instruction set of this machine.
     fn micro() -> &'static super::micro::Micro<Self>;
 }

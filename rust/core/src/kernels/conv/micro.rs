@@ -570,7 +570,6 @@ fn level() -> Level {
 
 impl Real for f32 {
     const SINGLE: bool = true;
-    const ONE: Self = 1.0;
     fn micro() -> &'static Micro<f32> {
         #[cfg(target_arch = "x86_64")]
         match level() {
@@ -583,7 +582,6 @@ impl Real for f32 {
 }
 impl Real for f64 {
     const SINGLE: bool = false;
-    const ONE: Self = 1.0;
     fn micro() -> &'static Micro<f64> {
         #[cfg(target_arch = "x86_64")]
         match level() {

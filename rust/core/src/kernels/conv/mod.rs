@@ -16,14 +16,12 @@ mod plan;
 mod pointwise;
 #[cfg(test)]
 mod tests;
-mod tools;
+pub(super) mod tools;
 mod winograd;
 
 use crate::dtype::DType;
-use crate::kernels::convert;
-use crate::kernels::iter::Run;
 use lanes::Real;
-use tools::{Ptr, Scratch, each};
+use tools::{Ptr, Scratch, cast, each};
 
 /// A convolution: `y[n, o, q] = Σ_{c, t} x[n, c, q · stride − pad + t · dilation] · w[o, c, t]`, zeros outside x.
 ///
@@ -136,20 +134,6 @@ unsafe fn run(dtype: DType, kind: Kind, p: &Params, a: *const u8, b: *const u8, 
     }
 }
 
-/// Converts dense elements, on all threads.
-unsafe fn cast(to: DType, out: *mut u8, from: DType, input: *const u8, len: usize) {
-    const BLOCK: usize = 16 * 1024;
-    let (out, input) = (Ptr(out), Ptr::of(input));
-    each(len.div_ceil(BLOCK), BLOCK as f64, &|block| {
-        let (start, strides) = (block * BLOCK, [to.size() as isize, from.size() as isize]);
-        // SAFETY: a block of both arrays.
-        unsafe {
-            let ptrs = [out.at(start * to.size()), input.at(start * from.size())];
-            convert::run(to, from, Run { len: BLOCK.min(len - start), ptrs: &ptrs, strides: &strides });
-        }
-    });
-}
-
 /// Whether every sum is one of no terms.
 fn empty(kind: Kind, p: &Params) -> bool {
     let lens = p.lens(kind);
@@ -206,14 +190,7 @@ unsafe fn real<T: Real>(kind: Kind, p: &Params, a: *const T, b: *const T, bias: 
 }
 
 /// `(a + ib)(c + id)` in four real convolutions of the parts.
-unsafe fn complex<T: Real + std::ops::Sub<Output = T>>(
-    kind: Kind,
-    p: &Params,
-    a: *const T,
-    b: *const T,
-    bias: *const T,
-    out: *mut T,
-) {
+unsafe fn complex<T: Real>(kind: Kind, p: &Params, a: *const T, b: *const T, bias: *const T, out: *mut T) {
     let lens = p.lens(kind);
     // SAFETY: complex numbers are pairs of reals; scratch has the operands' lengths.
     unsafe {

@@ -1,9 +1,9 @@
-//! 1 × 1 convolutions, and those whose kernel covers the whole input, as plain products. The cut over images and pixels
-//! depends on the shape alone.
+//! 1 × 1 convolutions, and those whose kernel covers the whole input, as plain products.
 
 use super::tools::{Ptr, Scratch, each};
 use super::{Params, Real};
-use gemm::Parallelism;
+use crate::kernels::iter::Operand;
+use crate::kernels::matmul;
 
 /// Images and pixels of one; channels of input (with taps) and output in a group.
 struct Shape {
@@ -33,29 +33,30 @@ pub fn fits(p: &Params) -> bool {
     shape(p).is_some()
 }
 
-/// `c[m][n] (+)= a[m][k] · b[k][n]` with any strides (rows, columns), on this thread.
-#[allow(clippy::too_many_arguments)]
-unsafe fn mm<T: Real>(
-    [m, n, k]: [usize; 3],
-    c: *mut T,
-    cs: [usize; 2],
-    add: bool,
-    a: *const T,
-    [ar, ac]: [usize; 2],
-    b: *const T,
-    [br, bc]: [usize; 2],
-) {
-    let s = |x: usize| x as isize;
-    let one = T::ONE;
-    // SAFETY: the caller's promise.
-    unsafe {
-        #[rustfmt::skip]
-        gemm::gemm(m, n, k, c, s(cs[1]), s(cs[0]), add, a, s(ac), s(ar), b, s(bc), s(br), one, one, false, false, false, Parallelism::None);
+/// Batches of matrices `[d0, d1, rows, columns]` with their steps.
+struct Matrices<T>(*mut T, [usize; 4], [usize; 4]);
+impl<T> Matrices<T> {
+    fn with<R>(&self, f: impl FnOnce(&Operand) -> R) -> R {
+        let strides = self.2.map(|s| s as isize);
+        f(&Operand { ptr: self.0.cast(), size: size_of::<T>(), shape: &self.1, strides: &strides, dense: false })
     }
 }
 
-/// Tasks wanted, whatever the number of threads.
-const TASKS: usize = 16;
+/// `c = a · b + add` for all matrices of a batch.
+unsafe fn multiply<T: Real>(c: Matrices<T>, a: Matrices<T>, b: Matrices<T>, add: Option<Matrices<T>>) {
+    c.with(|c| {
+        a.with(|a| {
+            b.with(|b| {
+                let operands = [*c, *a, *b];
+                // SAFETY: the caller's promise.
+                match add {
+                    None => unsafe { matmul::batched::<T>(&operands) },
+                    Some(add) => add.with(|add| unsafe { matmul::fused::<T>(&operands, T::ONE, T::ONE, add) }),
+                }
+            })
+        })
+    })
+}
 
 /// Forward, or with `grad` grad-input, whose `src` is the output's gradient.
 ///
@@ -65,104 +66,76 @@ pub unsafe fn conv<T: Real>(p: &Params, grad: bool, src: *const T, wt: *const T,
     let Some(Shape { batch, groups, px, ci, co }) = shape(p) else { return };
     let (cs, cd) = if grad { (co, ci) } else { (ci, co) };
     let (wr, wc) = if grad { (1, ci) } else { (ci, 1) };
-    let (src, wt, bias, out) = (Ptr::of(src), Ptr::of(wt), Ptr::of(bias), Ptr(dst));
-    let add = !bias.0.is_null();
-    let work = 2.0 * (batch * groups * px * ci * co) as f64;
-    if px == 1 {
-        // images are the rows of one product a group, cut over output channels
-        let cuts = cd.div_ceil(64);
-        each(groups * cuts, work / (groups * cuts) as f64, &|t| {
-            let (g, d0, d1) = (t / cuts, t % cuts * cd / cuts, (t % cuts + 1) * cd / cuts);
-            // SAFETY: columns d0..d1 of a group; no other task writes them.
-            unsafe {
-                let to = out.at(g * cd + d0);
-                if add {
-                    let each = if grad { p.kernel.iter().product() } else { 1 };
-                    for (n, d) in (0..batch).flat_map(|n| (d0..d1).map(move |d| (n, d))) {
-                        *to.add(n * groups * cd + d - d0) = *bias.at((g * cd + d) / each);
-                    }
-                }
-                let (a, b) = (src.at(g * cs), wt.at(g * ci * co + d0 * wr));
-                let (ac, bc) = ([groups * cs, 1], [wc, wr]);
-                mm([batch, d1 - d0, cs], to, [groups * cd, 1], add, a, ac, b, bc);
-            }
-        });
-        return;
-    }
-    let spans = TASKS.div_ceil(batch * groups).min(px.div_ceil(512));
-    let tasks = batch * groups * spans;
-    each(tasks, work / tasks as f64, &|t| {
-        let (t, p0, p1) = (t / spans, t % spans * px / spans, (t % spans + 1) * px / spans);
-        let g = t % groups;
-        // SAFETY: pixels p0..p1 of one image's group; no other task writes them.
-        unsafe {
-            let to = out.at(t * cd * px + p0);
-            if add {
-                for d in 0..cd {
-                    std::slice::from_raw_parts_mut(to.add(d * px), p1 - p0).fill(*bias.at(g * cd + d));
-                }
-            }
-            let (a, b) = (wt.at(g * ci * co), src.at(t * cs * px + p0));
-            mm([cd, p1 - p0, cs], to, [px, 1], add, a, [wr, wc], b, [px, 1]);
+    let (src, wt, bias) = (src.cast_mut(), wt.cast_mut(), bias.cast_mut());
+    // SAFETY: the caller's promise; strides are those of dense images and weights.
+    unsafe {
+        if px == 1 {
+            // images are the rows of one product a group
+            let taps: usize = if grad { p.kernel.iter().product() } else { 1 };
+            let spread;
+            let bias = if bias.is_null() || taps == 1 {
+                bias
+            } else {
+                let channels = groups * cd;
+                spread = (0..channels).map(|d| *bias.add(d / taps)).collect::<Vec<T>>();
+                spread.as_ptr().cast_mut()
+            };
+            let c = Matrices(dst, [1, groups, batch, cd], [0, cd, groups * cd, 1]);
+            let a = Matrices(src, [1, groups, batch, cs], [0, cs, groups * cs, 1]);
+            let b = Matrices(wt, [1, groups, cs, cd], [0, ci * co, wc, wr]);
+            let add = (!bias.is_null()).then(|| Matrices(bias, [1, groups, 1, cd], [0, cd, 0, 1]));
+            return multiply(c, a, b, add);
         }
-    });
+        let c = Matrices(dst, [batch, groups, cd, px], [groups * cd * px, cd * px, px, 1]);
+        let a = Matrices(wt, [1, groups, cd, cs], [0, ci * co, wr, wc]);
+        let b = Matrices(src, [batch, groups, cs, px], [groups * cs * px, cs * px, px, 1]);
+        let add = (!bias.is_null()).then(|| Matrices(bias, [1, groups, cd, 1], [0, cd, 1, 0]));
+        multiply(c, a, b, add);
+    }
 }
 
 /// # Safety
 /// As [`super::grad_weight`]; `fits` must hold.
 pub unsafe fn grad_weight<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
     let Some(Shape { batch, groups, px, ci, co }) = shape(p) else { return };
-    let (x, gy, out) = (Ptr::of(x), Ptr::of(gy), Ptr(gw));
-    let work = 2.0 * (batch * groups * px * ci * co) as f64;
-    if px == 1 {
-        let cuts = co.div_ceil(64);
-        each(groups * cuts, work / (groups * cuts) as f64, &|t| {
-            let (g, o0, o1) = (t / cuts, t % cuts * co / cuts, (t % cuts + 1) * co / cuts);
-            // SAFETY: rows o0..o1 of a group's weights; no other task writes them.
-            unsafe {
-                let (a, b) = (gy.at(g * co + o0), x.at(g * ci));
-                mm(
-                    [o1 - o0, ci, batch],
-                    out.at((g * co + o0) * ci),
-                    [ci, 1],
-                    false,
-                    a,
-                    [1, groups * co],
-                    b,
-                    [groups * ci, 1],
-                );
-            }
-        });
-        return;
+    if px == 1 || batch == 1 {
+        let (x, gy) = (x.cast_mut(), gy.cast_mut());
+        let (ac, bc) = if px == 1 { (groups * co, groups * ci) } else { (1, 1) };
+        let (ar, br) = if px == 1 { (1, 1) } else { (px, px) };
+        let k = batch * px;
+        let c = Matrices(gw, [1, groups, co, ci], [0, co * ci, ci, 1]);
+        let a = Matrices(gy, [1, groups, co, k], [0, co * px, ar, ac]);
+        let b = Matrices(x, [1, groups, k, ci], [0, ci * px, bc, br]);
+        // SAFETY: the caller's promise; images (or pixels) are the summed index.
+        return unsafe { multiply(c, a, b, None) };
     }
-    // one product an image (packed once), into a few partial sums
+    // one product an image, added to the sum so far, in a few partial sums whose number the shape alone fixes
+    let (x, gy, out) = (Ptr::of(x), Ptr::of(gy), Ptr(gw));
     let len = co * ci;
-    let spans = TASKS.div_ceil(batch).min(px.div_ceil(2048));
-    let units = batch * spans;
-    let parts = (16_000_000 / (groups * len * size_of::<T>())).clamp(1, 8).min(units);
-    let mut acc = Scratch::<T>::new(parts * groups * len);
+    let parts = (16_000_000 / (groups * len * size_of::<T>())).clamp(1, 8).min(batch);
+    let mut acc = Scratch::<T>::new(2 * parts * groups * len);
     let acc = acc.ptr();
-    each(groups * parts, work / (groups * parts) as f64, &|t| {
+    let work = 2.0 * (batch * groups * px * ci * co) as f64;
+    // SAFETY (both closures): a part has two sums of its own, of which `last` says where the final one lies.
+    let last = |part: usize| ((part + 1) * batch / parts - part * batch / parts) % 2;
+    each(groups * parts, work / (groups * parts) as f64, &|t| unsafe {
         let (g, part) = (t / parts, t % parts);
-        let first = part * units / parts;
-        for u in first..(part + 1) * units / parts {
-            let (img, p0, p1) = (u / spans, u % spans * px / spans, (u % spans + 1) * px / spans);
-            // SAFETY: a part's sums belong to its task.
-            unsafe {
-                let (a, b) = (gy.at((img * groups + g) * co * px + p0), x.at((img * groups + g) * ci * px + p0));
-                mm([co, ci, p1 - p0], acc.at(t * len), [ci, 1], u > first, a, [px, 1], b, [1, px]);
-            }
+        let first = part * batch / parts;
+        for n in first..(part + 1) * batch / parts {
+            let side = |i: usize| acc.at((2 * t + i % 2) * len);
+            let sum = |at: *mut T| Matrices(at, [1, 1, co, ci], [0, 0, ci, 1]);
+            let a = Matrices(gy.at((n * groups + g) * co * px), [1, 1, co, px], [0, 0, px, 1]);
+            let b = Matrices(x.at((n * groups + g) * ci * px), [1, 1, px, ci], [0, 0, 1, px]);
+            let add = (n > first).then(|| sum(side(n - first)));
+            multiply(sum(side(n - first + 1)), a, b, add);
         }
     });
     each(groups, (len * parts) as f64, &|g| {
         for i in 0..len {
             // SAFETY: as above.
             unsafe {
-                let mut sum = *acc.at(g * parts * len + i);
-                for part in 1..parts {
-                    sum += *acc.at((g * parts + part) * len + i);
-                }
-                *out.at(g * len + i) = sum;
+                let sum = |part: usize| *acc.at((2 * (g * parts + part) + last(part)) * len + i);
+                *out.at(g * len + i) = (1..parts).fold(sum(0), |total, part| total + sum(part));
             }
         }
     });

@@ -1,5 +1,8 @@
 //! Shared pointers, scratch memory and the loop over units of work.
 
+use crate::dtype::DType;
+use crate::kernels::convert;
+use crate::kernels::iter::Run;
 use crate::kernels::threads::split;
 use crate::storage::Storage;
 use std::marker::PhantomData;
@@ -59,6 +62,23 @@ impl<T: Copy> Scratch<T> {
 pub fn each(total: usize, work: f64, f: &(dyn Fn(usize) + Sync)) {
     let grain = (400_000.0 / work.max(1.0)).ceil() as usize;
     split(total, grain.max(1), &|from, to| (from..to).for_each(f));
+}
+
+/// Converts dense elements, on all threads.
+///
+/// # Safety
+/// Both arrays have `len` elements of their dtype.
+pub unsafe fn cast(to: DType, out: *mut u8, from: DType, input: *const u8, len: usize) {
+    const BLOCK: usize = 16 * 1024;
+    let (out, input) = (Ptr(out), Ptr::of(input));
+    each(len.div_ceil(BLOCK), BLOCK as f64, &|block| {
+        let (start, strides) = (block * BLOCK, [to.size() as isize, from.size() as isize]);
+        // SAFETY: a block of both arrays.
+        unsafe {
+            let ptrs = [out.at(start * to.size()), input.at(start * from.size())];
+            convert::run(to, from, Run { len: BLOCK.min(len - start), ptrs: &ptrs, strides: &strides });
+        }
+    });
 }
 
 /// Copies rows `r0..r0 + nr` and columns `c0..c0 + nc` of a plane; zeros outside it. With steps `[sy, sx]` the window
