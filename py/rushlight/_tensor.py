@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from copy import deepcopy
 from typing import Any
 
@@ -50,19 +49,8 @@ def _deepcopy(self: Tensor, memo: dict) -> Tensor:
 def _reduce_ex(self: Tensor, protocol: int) -> tuple:
     """How pickle takes a tensor apart: a storage, and where in it the tensor lies."""
     from rushlight import _utils
-    from rushlight._storage import TypedStorage
 
-    if not self.is_leaf:
-        raise RuntimeError(
-            "cannot pickle a tensor that is no leaf (it requires grad and was computed): pickle x.detach(), or save the leaves"
-        )
-    here = self.detach().cpu()
-    storage = TypedStorage(wrap_storage=here.untyped_storage(), dtype=here.dtype)
-    args = (storage, here.storage_offset(), tuple(here.size()), here.stride(), self.requires_grad, OrderedDict())
-    state = _attributes(self)
-    if type(self) is Tensor and not state:
-        return _utils._rebuild_tensor_v2, args
-    return _utils._rebuild_from_type_v2, (_utils._rebuild_tensor_v2, type(self), args, state)
+    return _utils._reduce_tensor(self, protocol)
 
 
 def _setstate(self: Tensor, state: Any) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import rushlight as torch
@@ -142,7 +141,7 @@ def _set_obj_state(obj: Any, state: Any) -> Any:
     return obj
 
 
-# ---- taking apart: what Tensor.__reduce_ex__ and Tensor.__deepcopy__ call
+# ---- taking apart: what Tensor.__reduce_ex__ calls
 
 
 def _reduce_tensor(tensor: torch.Tensor, protocol: int = 2) -> tuple:
@@ -158,11 +157,8 @@ def _reduce_tensor(tensor: torch.Tensor, protocol: int = 2) -> tuple:
 
 
 def _reduce_plain(tensor: torch.Tensor) -> tuple:
-    if tensor.grad_fn is not None and tensor.requires_grad:
-        # what PyTorch allows, too: the value goes without its history
-        requires_grad = True
-    else:
-        requires_grad = tensor.requires_grad
+    requires_grad = tensor.requires_grad
+    tensor = tensor.detach()  # as in PyTorch, the value goes without its history
     if tensor.device.type != "cpu":
         tensor = tensor.cpu()
     if tensor.is_conj() or tensor.is_neg():
@@ -170,45 +166,6 @@ def _reduce_plain(tensor: torch.Tensor) -> tuple:
     storage = TypedStorage(wrap_storage=tensor.untyped_storage(), dtype=tensor.dtype)
     args = (storage, tensor.storage_offset(), tuple(tensor.size()), tuple(tensor.stride()), requires_grad, OrderedDict())
     return _rebuild_tensor_v2, args
-
-
-def _deepcopy_tensor(tensor: torch.Tensor, memo: dict) -> torch.Tensor:
-    """`__deepcopy__` of tensors: views that share memory share it in the copy, too.
-
-    Raises:
-        RuntimeError: for tensors that have a history.
-    """
-    if not tensor.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment; use .detach().clone()"
-        )
-    if id(tensor) in memo:
-        return memo[id(tensor)]
-    with torch.no_grad():
-        if tensor.device.type != "cpu":
-            new = tensor.detach().clone()
-        else:
-            untyped = tensor.untyped_storage()
-            copies = memo.setdefault("rushlight.storages", {})
-            key = (untyped.data_ptr(), untyped.nbytes())
-            copy = copies.get(key) if key[1] else None
-            if copy is None:
-                copy = copies[key] = _storage._from_bytes(_storage._memory(untyped)) if key[1] else torch.UntypedStorage(0)
-            new = torch._C._tensor_from_storage(
-                copy, tensor.dtype, tensor.storage_offset(), tuple(tensor.size()), tuple(tensor.stride())
-            )
-        cls = type(tensor)
-        if cls is not torch.Tensor:
-            new = torch.nn.Parameter(new, tensor.requires_grad) if cls is torch.nn.Parameter else new.as_subclass(cls)
-        if tensor.requires_grad:
-            new.requires_grad_(True)
-        memo[id(tensor)] = new
-        if tensor.grad is not None:
-            new.grad = deepcopy(tensor.grad, memo)
-    state = getattr(tensor, "__dict__", None)
-    if state:
-        new.__dict__.update(deepcopy(state, memo))
-    return new
 
 
 def _element_size(dtype: Any) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rushlight._python import compile
+
 __all__ = [
     "allow_in_graph",
     "assume_constant_result",
@@ -22,36 +24,6 @@ __all__ = [
     "set_stance",
     "substitute_in_graph",
 ]
-
-
-def compile(  # noqa: A001 (PyTorch's name)
-    model: Callable | None = None,
-    *,
-    fullgraph: bool = False,
-    dynamic: bool | None = None,
-    backend: str | Callable = "inductor",
-    mode: str | None = None,
-    options: dict[str, Any] | None = None,
-    disable: bool = False,
-) -> Any:
-    """Returns `model` as it is: kernels are compiled ahead of time here. Also a decorator.
-
-    Raises:
-        RuntimeError: if both `mode` and `options` are given.
-
-    Example::
-
-        >>> model = torch.compile(model)
-    """
-    if mode is not None and options is not None:
-        raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
-    if model is None:
-        return lambda function: compile(
-            function, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
-        )
-    if not callable(model):
-        raise RuntimeError(f"compile() expects a module or a function, got {type(model).__name__}")
-    return model
 
 
 def disable(fn: Callable | None = None, recursive: bool = True, *, reason: str | None = None) -> Any:
