@@ -220,10 +220,10 @@ def _add_suffixes(text: str, suffixes: list[str], indent: int, force_newline: bo
 
 def _str(self: Any, *, tensor_contents: str | None = None) -> str:
     """The whole text: `tensor([1., 2.], requires_grad=True)`."""
-    is_parameter = type(self).__name__ == "Parameter" and isinstance(self, torch.nn.Parameter)
     with torch.no_grad():
-        tensor = self.detach() if not is_parameter else self.data
-        prefix = "tensor(" if type(self) is torch.Tensor or is_parameter else f"{type(self).__name__}("
+        tensor = self.detach()
+        plain = type(self) is torch.Tensor or type(self) is torch.nn.Parameter
+        prefix = "tensor(" if plain else f"{type(self).__name__}("
         indent = len(prefix)
         suffixes = []
         dtype, device = tensor.dtype, tensor.device
@@ -257,7 +257,7 @@ def _str(self: Any, *, tensor_contents: str | None = None) -> str:
         elif self.requires_grad:
             suffixes.append("requires_grad=True")
         text = _add_suffixes(prefix + text, suffixes, indent)
-    return "Parameter containing:\n" + text if is_parameter else text
+    return text
 
 
 _str_intern = _str

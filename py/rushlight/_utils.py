@@ -122,7 +122,7 @@ def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires
 
 def _get_obj_state(obj: Any) -> Any:
     """What `__dict__` and slots hold, or None if nothing."""
-    state = getattr(obj, "__dict__", None) or None
+    state = {key: value for key, value in getattr(obj, "__dict__", {}).items() if key != "_is_param"} or None
     slots = {}
     for cls in type(obj).__mro__:
         names = cls.__dict__.get("__slots__", ())

@@ -320,7 +320,10 @@ class SafeUnpickler:
             elif op == 0x95:  # FRAME
                 take(8)
             elif op == 0x2E:  # . STOP
-                return pop()
+                result = pop()
+                if result is _MARK:
+                    raise UnpicklingError("damaged pickle: ends inside of a container")
+                return result
             elif op == 0x30:  # 0 POP
                 pop()
             elif op == 0x31:  # 1 POP_MARK

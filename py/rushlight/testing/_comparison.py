@@ -177,7 +177,7 @@ def _describe(actual: torch.Tensor, expected: torch.Tensor, close: torch.Tensor,
     head = _headline("Scalars" if actual.dim() == 0 else "Tensor-likes", rtol, atol)
     # elements that are close must not count as the greatest difference
     masked = difference.to(torch.float64).masked_fill(close, 0)
-    relative = (difference.to(torch.float64) / expected.abs().to(torch.float64)).masked_fill(close, 0)
+    relative = (difference / expected.abs()).masked_fill(close, 0)
     if actual.dim() == 0:
         return (
             f"{head}\n\nExpected {expected.item()} but got {actual.item()}.\n"
