@@ -489,7 +489,7 @@ def test_as_torch_install():
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys; before = set(sys.modules); import rushlight; heavy = ('numpy', 'inspect', 'dataclasses', 'multiprocessing', 'zipfile', "
+        "import sys; before = set(sys.modules); import rushlight; heavy = ('numpy', 'dataclasses', 'multiprocessing', 'zipfile', "
         "'rushlight.nn'); print([m for m in heavy if m in sys.modules and m not in before])"
     )
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
