@@ -8,7 +8,6 @@ from collections import OrderedDict, namedtuple
 from pathlib import Path
 
 import pytest
-
 import rushlight as torch
 from rushlight.utils import data
 
@@ -39,7 +38,9 @@ def test_shuffled_order_and_what_it_draws():
     assert lists(data.DataLoader(range(10), batch_size=4, shuffle=True)) == NUMBERS["shuffle"]
     assert torch.randint(0, 1000, (3,)).tolist() == NUMBERS["after"]
     torch.manual_seed(1)
-    assert [len(list(data.DataLoader(range(10), batch_size=4))), torch.randint(0, 1000, (3,)).tolist()] == NUMBERS["sequential_after"]
+    assert [len(list(data.DataLoader(range(10), batch_size=4))), torch.randint(0, 1000, (3,)).tolist()] == NUMBERS[
+        "sequential_after"
+    ]
 
 
 def test_random_split():
@@ -106,7 +107,11 @@ def test_tensor_dataset_and_subset():
     assert len(dataset) == 6 and [t.tolist() for t in dataset[2]] == [[4, 5], 2]
     subset = data.Subset(dataset, [5, 0, 3])
     (loaded,) = data.DataLoader(subset, batch_size=3)
-    assert isinstance(loaded, list) and loaded[0].tolist() == [[10, 11], [0, 1], [6, 7]] and loaded[1].tolist() == [5, 0, 3]
+    assert (
+        isinstance(loaded, list)
+        and loaded[0].tolist() == [[10, 11], [0, 1], [6, 7]]
+        and loaded[1].tolist() == [5, 0, 3]
+    )
     with pytest.raises(AssertionError, match="Size mismatch"):
         data.TensorDataset(x, torch.arange(5))
 
@@ -151,7 +156,9 @@ def test_stack_dataset():
 
 
 def test_collation():
-    batch = data.default_collate([{"a": (1, 2.0, "x", True), "b": torch.ones(2)}, {"a": (3, 4.0, "y", False), "b": torch.zeros(2)}])
+    batch = data.default_collate(
+        [{"a": (1, 2.0, "x", True), "b": torch.ones(2)}, {"a": (3, 4.0, "y", False), "b": torch.zeros(2)}]
+    )
     ints, floats, texts, flags = batch["a"]
     assert ints.tolist() == [1, 3] and ints.dtype == torch.int64
     assert floats.tolist() == [2.0, 4.0] and floats.dtype == torch.float64
@@ -187,7 +194,16 @@ def test_collation_errors():
 
 
 def test_lengths_and_last_batches():
-    assert [len(data.DataLoader(range(10), n, drop_last=d)) for n in (1, 3, 10, 11) for d in (False, True)] == [10, 10, 4, 3, 1, 1, 1, 0]
+    assert [len(data.DataLoader(range(10), n, drop_last=d)) for n in (1, 3, 10, 11) for d in (False, True)] == [
+        10,
+        10,
+        4,
+        3,
+        1,
+        1,
+        1,
+        0,
+    ]
     assert lists(data.DataLoader(range(5), 2, drop_last=True)) == [[0, 1], [2, 3]]
     assert list(data.DataLoader(range(3), batch_size=None)) == [0, 1, 2]
     assert list(data.DataLoader(range(4), 2, collate_fn=list)) == [[0, 1], [2, 3]]
@@ -266,3 +282,10 @@ def test_two_passes_at_once():
 def test_missing_names_say_what_to_use():
     with pytest.raises(AttributeError, match="no datapipes"):
         data.IterDataPipe  # noqa: B018
+
+
+def test_worker_processes_say_that_they_are_missing():
+    loader = data.DataLoader(range(4), num_workers=2, prefetch_factor=3, persistent_workers=True)
+    assert len(loader) == 4
+    with pytest.raises(NotImplementedError, match="num_workers=0"):
+        iter(loader)

@@ -1,4 +1,6 @@
-"""The small namespaces: what is not there says so, what is there works, and `as_torch` runs programs written for PyTorch."""
+"""The small namespaces: what is not there says so, what is there works, and `as_torch` runs programs written for
+PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,6 @@ from collections import OrderedDict, namedtuple
 from pathlib import Path
 
 import pytest
-
 import rushlight as torch
 
 Pair = namedtuple("Pair", "x y")
@@ -27,7 +28,15 @@ def test_cuda_is_not_there():
     assert cuda.is_available() is False and cuda.device_count() == 0 and cuda.is_initialized() is False
     assert cuda.memory_allocated() == 0 and cuda.max_memory_allocated() == 0 and cuda.get_rng_state_all() == []
     cuda.manual_seed(1), cuda.manual_seed_all(1), cuda.empty_cache(), cuda.synchronize(), cuda.reset_peak_memory_stats()
-    for call in (cuda.current_device, cuda.get_device_name, lambda: cuda.set_device(0), cuda.current_stream, cuda.Stream, cuda.Event, cuda.CUDAGraph):
+    for call in (
+        cuda.current_device,
+        cuda.get_device_name,
+        lambda: cuda.set_device(0),
+        cuda.current_stream,
+        cuda.Stream,
+        cuda.Event,
+        cuda.CUDAGraph,
+    ):
         with pytest.raises((AssertionError, RuntimeError), match="CUDA|cuda"):
             call()
     with pytest.raises((AssertionError, RuntimeError)):
@@ -96,9 +105,20 @@ def test_decorators_pass_through():
         return x + 1
 
     jit, compiler = torch.jit, torch.compiler
-    for decorate in (jit.ignore, jit.unused, jit.export, jit.script_if_tracing, compiler.disable, compiler.allow_in_graph, torch.compile, jit.ignore()):
+    for decorate in (
+        jit.ignore,
+        jit.unused,
+        jit.export,
+        jit.script_if_tracing,
+        compiler.disable,
+        compiler.allow_in_graph,
+        torch.compile,
+        jit.ignore(),
+    ):
         assert decorate(function) is function
-    assert torch.compile(mode="max-autotune")(function) is function and torch.compile(function, fullgraph=True) is function
+    assert (
+        torch.compile(mode="max-autotune")(function) is function and torch.compile(function, fullgraph=True) is function
+    )
     assert not jit.is_scripting() and not jit.is_tracing() and not compiler.is_compiling()
     assert jit.annotate(int, 3) == 3 and jit.isinstance([1, 2], list[int]) and not jit.isinstance([1, "a"], list[int])
 
@@ -210,7 +230,12 @@ def test_assert_close():
     close(torch.tensor(math.nan), torch.tensor(math.nan), equal_nan=True)
     close(torch.ones(2), torch.ones(2, dtype=torch.float64), check_dtype=False)
     for actual, expected, text in (
-        (torch.tensor([1.0, 2, 3]), torch.tensor([1.0, 2, 4]), r"Mismatched elements: 1 / 3 \(33.3%\)\nGreatest absolute difference: 1.0 at index \(2,\) \(up to 1e-05 allowed\)"),
+        (
+            torch.tensor([1.0, 2, 3]),
+            torch.tensor([1.0, 2, 4]),
+            r"Mismatched elements: 1 / 3 \(33.3%\)\nGreatest absolute difference: 1.0 at index \(2,\) "
+            r"\(up to 1e-05 allowed\)",
+        ),
         (torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 2], [3, 5]]), r"not equal!(.|\n)*at index \(1, 1\)"),
         (torch.ones(2), torch.ones(3), "'shape' do not match"),
         (torch.ones(2), torch.ones(2, dtype=torch.float64), "'dtype' do not match: torch.float32 != torch.float64"),
@@ -278,8 +303,12 @@ def test_pytree():
     assert pytree.tree_map(lambda x, y: x + y, [1, (2,)], [10, (20,)]) == [11, (22,)]
     assert pytree.tree_map_only(int, str, [1, 2.0]) == ["1", 2.0]
     assert pytree.tree_leaves([1, [2]], is_leaf=lambda x: x == [2]) == [1, [2]]
-    assert pytree.treespec_loads(pytree.treespec_dumps(pytree.tree_structure([1, {"a": (2,)}]))) == pytree.tree_structure([1, {"a": (2,)}])
-    assert [(pytree.keystr(path), leaf) for path, leaf in pytree.tree_flatten_with_path({"a": [5]})[0]] == [("['a'][0]", 5)]
+    assert pytree.treespec_loads(
+        pytree.treespec_dumps(pytree.tree_structure([1, {"a": (2,)}]))
+    ) == pytree.tree_structure([1, {"a": (2,)}])
+    assert [(pytree.keystr(path), leaf) for path, leaf in pytree.tree_flatten_with_path({"a": [5]})[0]] == [
+        ("['a'][0]", 5)
+    ]
     with pytest.raises(ValueError, match="arity"):
         pytree.tree_map(lambda x, y: x, [1, 2], [1])
     with pytest.raises(ValueError, match="holds 5 items"):
@@ -298,7 +327,10 @@ def test_checkpoint(reentrant):
         return (x.sin() * y).exp()
 
     grads = []
-    for run in (block, lambda x, y: torch.utils.checkpoint.checkpoint(block, x, y, use_reentrant=reentrant, preserve_rng_state=False)):
+    for run in (
+        block,
+        lambda x, y: torch.utils.checkpoint.checkpoint(block, x, y, use_reentrant=reentrant, preserve_rng_state=False),
+    ):
         x, y = torch.tensor([0.5, 1.0], requires_grad=True), torch.tensor([2.0, -1.0], requires_grad=True)
         run(x, y).sum().backward()
         grads.append((x.grad.tolist(), y.grad.tolist()))
@@ -355,7 +387,9 @@ def test_profiler(tmp_path):
 
 
 def test_benchmark():
-    measured = torch.utils.benchmark.Timer("x + x", globals={"x": torch.ones(2)}, label="add").blocked_autorange(min_run_time=0.01)
+    measured = torch.utils.benchmark.Timer("x + x", globals={"x": torch.ones(2)}, label="add").blocked_autorange(
+        min_run_time=0.01
+    )
     assert 0 < measured.median < 0.01 and "add" in repr(measured)
 
 
@@ -422,7 +456,12 @@ def test_spawn(tmp_path):
 def run(*arguments, cwd=None):
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     return subprocess.run(
-        [sys.executable, "-m", "rushlight.as_torch", *arguments], capture_output=True, text=True, env=environment, cwd=cwd, timeout=60
+        [sys.executable, "-m", "rushlight.as_torch", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=cwd,
+        timeout=60,
     )
 
 
@@ -436,7 +475,8 @@ from torch import Tensor
 import rushlight
 import helper
 
-assert torch is rushlight and nn is rushlight.nn and sys.modules["torch.utils.data"] is sys.modules["rushlight.utils.data"]
+assert torch is rushlight and nn is rushlight.nn
+assert sys.modules["torch.utils.data"] is sys.modules["rushlight.utils.data"]
 assert nn.__name__ == "rushlight.nn" and nn.__spec__.name == "rushlight.nn"
 assert __name__ == "__main__" and __file__.endswith("script.py")
 assert tuple(int(n) for n in torch.__version__.split("+")[0].split(".")) >= (2, 0)
@@ -459,8 +499,13 @@ def test_as_torch_runs_scripts_modules_and_code(tmp_path):
     (tmp_path / "helper.py").write_text("answer = 42\n")
     result = run(str(tmp_path / "script.py"), "--epochs", "3")
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "No module named 'torch.nothing_of_the_kind': it is not in Rushlight yet\n['--epochs', '3'] 42 [1.0, 1.0]\n"
-    (tmp_path / "mod.py").write_text("import sys, torch\nprint(sys.argv[1:], torch.__version__.partition('+')[2][:9], __name__)\n")
+    assert (
+        result.stdout
+        == "No module named 'torch.nothing_of_the_kind': it is not in Rushlight yet\n['--epochs', '3'] 42 [1.0, 1.0]\n"
+    )
+    (tmp_path / "mod.py").write_text(
+        "import sys, torch\nprint(sys.argv[1:], torch.__version__.partition('+')[2][:9], __name__)\n"
+    )
     result = run("-m", "mod", "a", cwd=tmp_path)
     assert result.stdout == "['a'] rushlight __main__\n", result.stderr
     result = run("-c", "import torch.nn, sys; print(sys.argv, torch.nn.__name__)", "x")
@@ -480,7 +525,8 @@ def test_as_torch_reports_errors_and_exit_codes(tmp_path):
 def test_as_torch_install():
     code = (
         "import rushlight.as_torch as a; a.install(); a.install(); import torch, rushlight, torch.utils.data; "
-        "assert torch is rushlight; a.uninstall(); import sys; assert 'torch' not in sys.modules; print(rushlight.__version__)"
+        "assert torch is rushlight; a.uninstall(); import sys; assert 'torch' not in sys.modules; "
+        "print(rushlight.__version__)"
     )
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
@@ -489,7 +535,8 @@ def test_as_torch_install():
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys; before = set(sys.modules); import rushlight; heavy = ('numpy', 'dataclasses', 'multiprocessing', 'zipfile', "
+        "import sys; before = set(sys.modules); import rushlight; heavy = ('numpy', 'dataclasses', 'multiprocessing', "
+        "'zipfile', "
         "'rushlight.nn'); print([m for m in heavy if m in sys.modules and m not in before])"
     )
     environment = dict(os.environ, PYTHONPATH=str(ROOT))

@@ -1,4 +1,6 @@
-"""Optimisers and schedules against numbers that PyTorch gave (tests/data/pytorch_numbers.json), and how the base class behaves."""
+"""Optimisers and schedules against numbers that PyTorch gave (tests/data/pytorch_numbers.json), and how the base class
+behaves.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,6 @@ import warnings
 from pathlib import Path
 
 import pytest
-
 import rushlight as torch
 from rushlight import optim
 
@@ -24,7 +25,10 @@ def split(key: str) -> tuple[str, dict]:
 @pytest.mark.parametrize("key", NUMBERS["optim"])
 def test_trajectory(key):
     name, options = split(key)
-    params = [torch.tensor([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]], requires_grad=True), torch.tensor([0.5, -0.5], requires_grad=True)]
+    params = [
+        torch.tensor([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]], requires_grad=True),
+        torch.tensor([0.5, -0.5], requires_grad=True),
+    ]
     optimizer = getattr(optim, name)(params, **options)
 
     def closure():
@@ -84,7 +88,9 @@ def test_sequential_and_chained():
     schedules = optim.lr_scheduler
     optimizer = optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     both = schedules.SequentialLR(
-        optimizer, [schedules.ConstantLR(optimizer, 0.1, total_iters=3), schedules.ExponentialLR(optimizer, 0.5)], milestones=[3]
+        optimizer,
+        [schedules.ConstantLR(optimizer, 0.1, total_iters=3), schedules.ExponentialLR(optimizer, 0.5)],
+        milestones=[3],
     )
     rates = []
     for _ in range(6):
@@ -93,7 +99,9 @@ def test_sequential_and_chained():
         both.step()
     assert rates == pytest.approx([0.1, 0.1, 0.1, 1.0, 0.5, 0.25])
     optimizer = optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    chained = schedules.ChainedScheduler([schedules.ConstantLR(optimizer, 0.1, total_iters=2), schedules.ExponentialLR(optimizer, 0.5)])
+    chained = schedules.ChainedScheduler(
+        [schedules.ConstantLR(optimizer, 0.1, total_iters=2), schedules.ExponentialLR(optimizer, 0.5)]
+    )
     rates = []
     for _ in range(4):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -235,7 +243,11 @@ def test_state_may_be_exchanged_between_steps():
     optimizer.param_groups[0]["params"][0] = b
     optimizer.state[b] = kept
     optimizer.step()
-    assert b.item() < 5.0 and optimizer.state[b]["step"].item() == 2 and optimizer.state[b]["exp_avg"].item() == pytest.approx(0.1)
+    assert (
+        b.item() < 5.0
+        and optimizer.state[b]["step"].item() == 2
+        and optimizer.state[b]["exp_avg"].item() == pytest.approx(0.1)
+    )
 
 
 def test_parameters_without_gradient_stay():
@@ -344,7 +356,12 @@ def test_step_restores_grad_mode_after_an_error():
 def test_repr_and_pickling():
     a = parameter(1.0)
     optimizer = optim.SGD([a], lr=0.1, momentum=0.9)
-    assert repr(optimizer).splitlines()[:4] == ["SGD (", "Parameter Group 0", "    dampening: 0", "    differentiable: False"]
+    assert repr(optimizer).splitlines()[:4] == [
+        "SGD (",
+        "Parameter Group 0",
+        "    dampening: 0",
+        "    differentiable: False",
+    ]
     optimizer.step()
     again = pickle.loads(pickle.dumps(optimizer))
     assert again.param_groups[0]["momentum"] == 0.9

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 import rushlight as torch
 from rushlight import _tensor_str
 
@@ -69,7 +68,13 @@ def test_views_print_their_elements():
 
 def test_options():
     torch.set_printoptions(precision=2, linewidth=40)
-    assert _tensor_str.get_printoptions() == {"precision": 2, "threshold": 1000, "edgeitems": 3, "linewidth": 40, "sci_mode": None}
+    assert _tensor_str.get_printoptions() == {
+        "precision": 2,
+        "threshold": 1000,
+        "edgeitems": 3,
+        "linewidth": 40,
+        "sci_mode": None,
+    }
     with _tensor_str.printoptions(precision=1):
         assert repr(torch.tensor(0.25)) == "tensor(0.2)"
     assert _tensor_str.get_printoptions()["precision"] == 2

@@ -1,4 +1,6 @@
-"""`save` and `load`: both formats, PyTorch's own files, sharing, safety, and files that are cut off, damaged or hostile."""
+"""`save` and `load`: both formats, PyTorch's own files, sharing, safety, and files that are cut off, damaged or
+hostile.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,6 @@ from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 
 import pytest
-
 import rushlight as torch
 from rushlight import serialization
 
@@ -54,7 +55,20 @@ def content():
         "size": torch.Size([2, 3]),
         "dtype": torch.int32,
         "device": torch.device("cpu"),
-        "plain": [1, 2.5, "é", None, True, b"bytes", 1 + 2j, {1, 2}, -(2**70), (1, (2,)), bytearray(b"xy"), frozenset([3])],
+        "plain": [
+            1,
+            2.5,
+            "é",
+            None,
+            True,
+            b"bytes",
+            1 + 2j,
+            {1, 2},
+            -(2**70),
+            (1, (2,)),
+            bytearray(b"xy"),
+            frozenset([3]),
+        ],
         "ordered": OrderedDict(b=1, a=2),
         "counter": Counter("aab"),
         "long": list(range(3000)),
@@ -93,7 +107,11 @@ def test_reads_what_pytorch_wrote(name, weights_only):
         assert loaded[key].dtype == dtype and loaded[key].tolist() == values
     assert loaded["empty"].shape == (0, 3)
     assert isinstance(loaded["param"], torch.nn.Parameter) and loaded["param"].requires_grad
-    assert loaded["size"] == torch.Size([2, 3]) and loaded["dtype"] is torch.int32 and loaded["device"] == torch.device("cpu")
+    assert (
+        loaded["size"] == torch.Size([2, 3])
+        and loaded["dtype"] is torch.int32
+        and loaded["device"] == torch.device("cpu")
+    )
     assert (loaded["epoch"], loaded["loss"], loaded["name"], loaded["none"]) == (3, [0.5, 0.25], "é", None)
     assert isinstance(loaded["od"], OrderedDict)
 
@@ -117,7 +135,13 @@ def test_writes_pytorch_names():
         for info in archive.infolist():
             assert info.compress_type == zipfile.ZIP_STORED
     assert {"archive/data.pkl", "archive/byteorder", "archive/version", "archive/data/0"} <= set(names)
-    for name in (b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch\nFloatStorage\n", b"ctorch\nBFloat16Storage\n", b"ctorch\nint32\n", b"ctorch\nSize\n"):
+    for name in (
+        b"ctorch._utils\n_rebuild_tensor_v2\n",
+        b"ctorch\nFloatStorage\n",
+        b"ctorch\nBFloat16Storage\n",
+        b"ctorch\nint32\n",
+        b"ctorch\nSize\n",
+    ):
         assert name in body
     assert b"rushlight" not in body
 
@@ -202,7 +226,9 @@ def test_requires_grad_and_attributes():
 
 
 def test_byte_order():
-    buffer = saved({"f": torch.tensor([1.0, 2.0]), "z": torch.tensor([1 + 2j]), "i": torch.tensor([258], dtype=torch.int16)})
+    buffer = saved(
+        {"f": torch.tensor([1.0, 2.0]), "z": torch.tensor([1 + 2j]), "i": torch.tensor([258], dtype=torch.int16)}
+    )
     turned = io.BytesIO()
     other = "big" if sys.byteorder == "little" else "little"
     sizes = {"0": 4, "1": 4, "2": 2}
@@ -468,7 +494,10 @@ def test_full_disk(tmp_path, monkeypatch):
     real_open = open
     for room in (0, 100, 5000):
         monkeypatch.setattr(
-            "builtins.open", lambda file, *a, _room=room, **k: Full(real_open(file, *a, **k), _room) if isinstance(file, int) else real_open(file, *a, **k)
+            "builtins.open",
+            lambda file, *a, _room=room, **k: (
+                Full(real_open(file, *a, **k), _room) if isinstance(file, int) else real_open(file, *a, **k)
+            ),
         )
         with pytest.raises(OSError, match="No space"):
             torch.save({"x": torch.zeros(5000)}, path)
@@ -513,7 +542,12 @@ def test_pickle():
 
 def test_typed_storages():
     storage = torch.FloatStorage([1.0, 2.0, 3.0])
-    assert len(storage) == 3 and storage.nbytes() == 12 and storage.dtype == torch.float32 and storage.tolist() == [1, 2, 3]
+    assert (
+        len(storage) == 3
+        and storage.nbytes() == 12
+        and storage.dtype == torch.float32
+        and storage.tolist() == [1, 2, 3]
+    )
     storage[1] = 7.0
     assert storage[1] == 7.0 and list(storage) == [1, 7, 3]
     copy = storage.clone().fill_(2.0)

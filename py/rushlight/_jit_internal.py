@@ -22,7 +22,9 @@ __all__ = [
 ]
 
 
-def boolean_dispatch(arg_name: str, arg_index: int, default: bool, if_true: Any, if_false: Any, module_name: str, func_name: str) -> Any:
+def boolean_dispatch(
+    arg_name: str, arg_index: int, default: bool, if_true: Any, if_false: Any, module_name: str, func_name: str
+) -> Any:
     """A function that goes one way or the other by a boolean argument."""
 
     def function(*args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,8 @@
-"""What the namespaces of absent accelerators (`cuda`, `mps`, `xpu`) share: they say that there are none, and do nothing where nothing is right.
+"""What the namespaces of absent accelerators (`cuda`, `mps`, `xpu`) share: they say that there are none, and do
+nothing where nothing is right.
 
-Functions that ask answer truthfully (no, 0, nothing); those that clean up, wait or count do nothing; those that need a device raise.
+Functions that ask answer truthfully (no, 0, nothing); those that clean up, wait or count do nothing; those that need a
+device raise.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ import rushlight as torch
 def missing(kind: str, what: str) -> RuntimeError:
     """The error for what needs a device."""
     if kind == "cuda":
-        return AssertionError(f"Torch not compiled with CUDA enabled: {what} needs an NVIDIA GPU's driver, which Rushlight does not use; use 'cpu'")  # type: ignore[return-value]
+        return AssertionError(
+            f"Torch not compiled with CUDA enabled: {what} needs an NVIDIA GPU's driver, which Rushlight does not "
+            "use; use 'cpu'"
+        )  # type: ignore[return-value]
     return RuntimeError(f"{what}: Rushlight has no {kind} devices; use 'cpu'")
 
 
@@ -71,7 +76,7 @@ def device_context(kind: str) -> type:
         def __enter__(self) -> None:
             return None
 
-        def __exit__(self, *exc: Any) -> None:
+        def __exit__(self, *exc: object) -> None:
             return None
 
     device.__doc__ = f"Chooses the current {kind} device inside of a block; only None and -1 are possible."
@@ -105,7 +110,7 @@ class StreamContext:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         return None
 
 

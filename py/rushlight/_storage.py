@@ -27,7 +27,17 @@ _NAMES = {
     "ComplexDoubleStorage": "complex128",
     "ComplexFloatStorage": "complex64",
 }
-_ITEMSIZE = {"float64": 8, "float32": 4, "float16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}
+_ITEMSIZE = {
+    "float64": 8,
+    "float32": 4,
+    "float16": 2,
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
 _ITEMSIZE.update(bfloat16=2, complex128=16, complex64=8)
 
 
@@ -50,11 +60,15 @@ def _rebuild_typed(dtype_name: str, data: Any) -> TypedStorage:
 
 
 class TypedStorage:
-    """A row of elements of one dtype in memory: `TypedStorage(size_or_sequence, dtype=…)` or `TypedStorage(wrap_storage=…, dtype=…)`."""
+    """A row of elements of one dtype in memory: `TypedStorage(size_or_sequence, dtype=…)` or
+    `TypedStorage(wrap_storage=…, dtype=…)`.
+    """
 
     _dtype_name: str | None = None
 
-    def __init__(self, *args: Any, wrap_storage: Any = None, dtype: Any = None, device: Any = None, _internal: bool = False) -> None:
+    def __init__(
+        self, *args: Any, wrap_storage: Any = None, dtype: Any = None, device: Any = None, _internal: bool = False
+    ) -> None:
         if dtype is None:
             dtype = torch.get_default_dtype() if self._dtype_name is None else getattr(torch, self._dtype_name)
         elif self._dtype_name is not None and dtype != getattr(torch, self._dtype_name):
@@ -191,7 +205,9 @@ class TypedStorage:
         return _rebuild_typed, (_dtype_name(self.dtype), bytes(data))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TypedStorage) and self.data_ptr() == other.data_ptr() and self.nbytes() == other.nbytes()
+        return (
+            isinstance(other, TypedStorage) and self.data_ptr() == other.data_ptr() and self.nbytes() == other.nbytes()
+        )
 
     __hash__ = object.__hash__
 
@@ -213,8 +229,22 @@ def _class_name(dtype: Any) -> str:
 
 
 def _make_conversions() -> None:
-    words = {"double": "float64", "float": "float32", "half": "float16", "long": "int64", "int": "int32", "short": "int16"}
-    words.update(char="int8", byte="uint8", bool="bool", bfloat16="bfloat16", complex_double="complex128", complex_float="complex64")
+    words = {
+        "double": "float64",
+        "float": "float32",
+        "half": "float16",
+        "long": "int64",
+        "int": "int32",
+        "short": "int16",
+    }
+    words.update(
+        char="int8",
+        byte="uint8",
+        bool="bool",
+        bfloat16="bfloat16",
+        complex_double="complex128",
+        complex_float="complex64",
+    )
     for word, name in words.items():
 
         def convert(self: TypedStorage, _name: str = name) -> TypedStorage:
@@ -228,5 +258,9 @@ def _make_conversions() -> None:
 _make_conversions()
 for _class, _dtype in _NAMES.items():
     # found as torch.FloatStorage, and so pickled under that name
-    globals()[_class] = type(_class, (TypedStorage,), {"_dtype_name": _dtype, "__module__": torch.__name__, "__doc__": f"Storage of {_dtype}."})
+    globals()[_class] = type(
+        _class,
+        (TypedStorage,),
+        {"_dtype_name": _dtype, "__module__": torch.__name__, "__doc__": f"Storage of {_dtype}."},
+    )
 __all__ += list(_NAMES)

@@ -58,7 +58,9 @@ def set_printoptions(
 
 def get_printoptions() -> dict[str, Any]:
     """The options that `set_printoptions` sets."""
-    return {name: getattr(PRINT_OPTS, name) for name in ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")}
+    return {
+        name: getattr(PRINT_OPTS, name) for name in ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")
+    }
 
 
 class printoptions:
@@ -71,7 +73,7 @@ class printoptions:
         self._before = get_printoptions()
         set_printoptions(**self._options)
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         set_printoptions(**self._before)
 
 
@@ -136,7 +138,9 @@ def _scalar(value: Any, real: _Formatter, imaginary: _Formatter | None) -> str:
     return first + second if second[0] in "+-" else first + "+" + second
 
 
-def _vector(values: list, indent: int, summarize: bool, real: _Formatter, imaginary: _Formatter | None, size: int) -> str:
+def _vector(
+    values: list, indent: int, summarize: bool, real: _Formatter, imaginary: _Formatter | None, size: int
+) -> str:
     element = real.width() + 2
     if imaginary is not None:
         element += imaginary.width() + 1
@@ -145,14 +149,20 @@ def _vector(values: list, indent: int, summarize: bool, real: _Formatter, imagin
         texts = ["..."]
     elif summarize and size > 2 * PRINT_OPTS.edgeitems:
         edge = PRINT_OPTS.edgeitems
-        texts = [_scalar(v, real, imaginary) for v in values[:edge]] + [" ..."] + [_scalar(v, real, imaginary) for v in values[-edge:]]
+        texts = (
+            [_scalar(v, real, imaginary) for v in values[:edge]]
+            + [" ..."]
+            + [_scalar(v, real, imaginary) for v in values[-edge:]]
+        )
     else:
         texts = [_scalar(v, real, imaginary) for v in values]
     lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
 
 
-def _nested(values: Any, shape: list[int], indent: int, summarize: bool, real: _Formatter, imaginary: _Formatter | None) -> str:
+def _nested(
+    values: Any, shape: list[int], indent: int, summarize: bool, real: _Formatter, imaginary: _Formatter | None
+) -> str:
     if not shape:
         return _scalar(values, real, imaginary)
     if len(shape) == 1:
@@ -231,9 +241,12 @@ def _str(self: Any, *, tensor_contents: str | None = None) -> str:
             suffixes.append(f"device='{device}'")
             tensor = tensor.cpu()
         default = dtype in (torch.get_default_dtype(), torch.int64, torch.bool)
-        if dtype == torch.complex64 and torch.get_default_dtype() == torch.float32:
-            default = True
-        elif dtype == torch.complex128 and torch.get_default_dtype() == torch.float64:
+        if (
+            dtype == torch.complex64
+            and torch.get_default_dtype() == torch.float32
+            or dtype == torch.complex128
+            and torch.get_default_dtype() == torch.float64
+        ):
             default = True
         if tensor.numel() == 0:
             if tensor.dim() != 1:

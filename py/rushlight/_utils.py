@@ -32,7 +32,9 @@ def _check_inside(size: Any, stride: Any, offset: Any, available: int) -> None:
         and all(isinstance(n, int) and n >= 0 for n in (*size, *stride, offset))
     )
     if not good:
-        raise RuntimeError(f"cannot rebuild a tensor of size {size}, stride {stride}, offset {offset}: expected non-negative integers")
+        raise RuntimeError(
+            f"cannot rebuild a tensor of size {size}, stride {stride}, offset {offset}: expected non-negative integers"
+        )
     needed = 0 if 0 in size else offset + 1 + sum((n - 1) * s for n, s in zip(size, stride))
     if needed > available:
         raise RuntimeError(
@@ -87,7 +89,9 @@ def _rebuild_parameter(data: torch.Tensor, requires_grad: bool, backward_hooks: 
     return param
 
 
-def _rebuild_parameter_with_state(data: torch.Tensor, requires_grad: bool, backward_hooks: Any, state: Any) -> torch.Tensor:
+def _rebuild_parameter_with_state(
+    data: torch.Tensor, requires_grad: bool, backward_hooks: Any, state: Any
+) -> torch.Tensor:
     return _set_obj_state(_rebuild_parameter(data, requires_grad, backward_hooks), state)
 
 
@@ -103,11 +107,15 @@ def _rebuild_from_type_v2(func: Callable, new_type: type, args: tuple, state: An
 
 
 def _rebuild_sparse_tensor(layout: Any, data: Any) -> Any:
-    raise NotImplementedError("loading a sparse tensor: Rushlight has no sparse tensors yet; call .to_dense() before saving it in PyTorch")
+    raise NotImplementedError(
+        "loading a sparse tensor: Rushlight has no sparse tensors yet; call .to_dense() before saving it in PyTorch"
+    )
 
 
 def _rebuild_qtensor(*args: Any) -> Any:
-    raise NotImplementedError("loading a quantized tensor: Rushlight has none; call .dequantize() before saving it in PyTorch")
+    raise NotImplementedError(
+        "loading a quantized tensor: Rushlight has none; call .dequantize() before saving it in PyTorch"
+    )
 
 
 def _rebuild_device_tensor_from_numpy(data: Any, dtype: Any, device: Any, requires_grad: bool) -> torch.Tensor:
@@ -117,7 +125,9 @@ def _rebuild_device_tensor_from_numpy(data: Any, dtype: Any, device: Any, requir
 
 
 def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires_grad: bool) -> Any:
-    raise NotImplementedError("loading a tensor of the device 'meta': Rushlight has no meta tensors yet; save real ones")
+    raise NotImplementedError(
+        "loading a tensor of the device 'meta': Rushlight has no meta tensors yet; save real ones"
+    )
 
 
 def _get_obj_state(obj: Any) -> Any:
@@ -164,7 +174,14 @@ def _reduce_plain(tensor: torch.Tensor) -> tuple:
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
     storage = TypedStorage(wrap_storage=tensor.untyped_storage(), dtype=tensor.dtype)
-    args = (storage, tensor.storage_offset(), tuple(tensor.size()), tuple(tensor.stride()), requires_grad, OrderedDict())
+    args = (
+        storage,
+        tensor.storage_offset(),
+        tuple(tensor.size()),
+        tuple(tensor.stride()),
+        requires_grad,
+        OrderedDict(),
+    )
     return _rebuild_tensor_v2, args
 
 

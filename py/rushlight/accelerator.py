@@ -41,7 +41,9 @@ def current_accelerator(check_available: bool = False) -> torch.device | None:
 
 
 def _missing(name: str) -> RuntimeError:
-    return RuntimeError(f"torch.accelerator.{name}: there is no accelerator; check torch.accelerator.is_available() first")
+    return RuntimeError(
+        f"torch.accelerator.{name}: there is no accelerator; check torch.accelerator.is_available() first"
+    )
 
 
 def current_device_index() -> int:
@@ -102,5 +104,5 @@ class device_index:
         if self.idx is not None:
             raise _missing("device_index")
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         return None

@@ -42,7 +42,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         except ModuleNotFoundError as error:
             if error.name is not None and (ours == error.name or ours.startswith(error.name + ".")):
                 missing = "torch" + error.name[len("rushlight") :]
-                raise ModuleNotFoundError(f"No module named {missing!r}: it is not in Rushlight yet", name=missing) from None
+                raise ModuleNotFoundError(
+                    f"No module named {missing!r}: it is not in Rushlight yet", name=missing
+                ) from None
             raise
         # the import system is about to write torch's name and spec into our module: remember what belongs there
         self._own[spec.name] = {key: module.__dict__[key] for key in _OWN if key in module.__dict__}
@@ -72,7 +74,9 @@ class _Version(str):
     def _compare(self, other: Any) -> tuple[Any, Any] | None:
         numbers = tuple(int(part) for part in self.partition("+")[0].split("."))
         if isinstance(other, str):
-            theirs = tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in other.partition("+")[0].split(".")[:3])
+            theirs = tuple(
+                int("".join(c for c in part if c.isdigit()) or 0) for part in other.partition("+")[0].split(".")[:3]
+            )
         elif isinstance(other, (tuple, list)):
             theirs = tuple(int(part) for part in other[:3])
         else:
@@ -104,7 +108,9 @@ def install() -> None:
     """
     present = sys.modules.get("torch")
     if present is not None and present is not rushlight:
-        raise RuntimeError("rushlight.as_torch: PyTorch is already imported; install() must come before the first `import torch`")
+        raise RuntimeError(
+            "rushlight.as_torch: PyTorch is already imported; install() must come before the first `import torch`"
+        )
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
     sys.modules["torch"] = rushlight

@@ -1,6 +1,7 @@
 """`torch.compile` and `torch.compiler`: nothing is compiled yet; functions come back as they are.
 
-Programs that compile a model for speed run, at the speed of calling it. `torch.compiler.is_compiling()` is always False.
+Programs that compile a model for speed run, at the speed of calling it. `torch.compiler.is_compiling()` is always
+False.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def assume_constant_result(fn: Callable) -> Callable:
     return fn
 
 
-def substitute_in_graph(original_fn: Callable, *, can_constant_fold_through: bool = False, skip_signature_check: bool = False) -> Callable:
+def substitute_in_graph(
+    original_fn: Callable, *, can_constant_fold_through: bool = False, skip_signature_check: bool = False
+) -> Callable:
     """A decorator that returns the function."""
     return lambda function: function
 
@@ -75,15 +78,19 @@ def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
 
 
 class set_stance:
-    """Says how compiled functions behave: they run as they are in any stance. Also a context manager and a decorator."""
+    """Says how compiled functions behave: they run as they are in any stance. Also a context manager and a
+    decorator.
+    """
 
-    def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend: Any = None) -> None:
+    def __init__(
+        self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend: Any = None
+    ) -> None:
         self.stance = stance
 
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         return None
 
     def __call__(self, fn: Callable) -> Callable:
@@ -92,6 +99,6 @@ class set_stance:
 
 def load_compiled_function(*args: Any, **kwargs: Any) -> Any:
     """Loads a compiled function. Raises NotImplementedError."""
-    raise NotImplementedError("compiler.load_compiled_function: Rushlight compiles nothing yet; save the state_dict with torch.save")
-
-
+    raise NotImplementedError(
+        "compiler.load_compiled_function: Rushlight compiles nothing yet; save the state_dict with torch.save"
+    )

@@ -79,15 +79,21 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", **kwa
     return _entry(_local(repo_or_dir, source, "load"), model)(*args, **kwargs)
 
 
-def list(github: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None, verbose: bool = True) -> Any:  # noqa: A001
+def list(
+    github: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None, verbose: bool = True
+) -> Any:
     """The entries of a repository's hubconf.py, given as a folder."""
     module = _local(github, "local" if os.path.isdir(os.path.expanduser(github)) else "github", "list")
     return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
 
 
-def help(github: str, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None) -> Any:  # noqa: A001
+def help(
+    github: str, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None
+) -> Any:
     """The docstring of an entry of a repository's hubconf.py, given as a folder."""
-    return _entry(_local(github, "local" if os.path.isdir(os.path.expanduser(github)) else "github", "help"), model).__doc__
+    return _entry(
+        _local(github, "local" if os.path.isdir(os.path.expanduser(github)) else "github", "help"), model
+    ).__doc__
 
 
 def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, progress: bool = True) -> None:
@@ -110,7 +116,9 @@ def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, pro
                 digest.update(chunk)
                 target.write(chunk)
         if hash_prefix is not None and not digest.hexdigest().startswith(hash_prefix):
-            raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{digest.hexdigest()[: len(hash_prefix)]}")')
+            raise RuntimeError(
+                f'invalid hash value (expected "{hash_prefix}", got "{digest.hexdigest()[: len(hash_prefix)]}")'
+            )
         os.replace(temporary, dst)
     finally:
         if os.path.exists(temporary):

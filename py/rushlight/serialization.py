@@ -1,6 +1,7 @@
 """`save` and `load` in PyTorch's file formats: files go both ways between Rushlight and PyTorch.
 
-`load` reads data only (`weights_only=True`) unless told to trust the file. `save` to a path never leaves a half-written file: it writes
+`load` reads data only (`weights_only=True`) unless told to trust the file. `save` to a path never leaves a
+half-written file: it writes
 beside it, then exchanges the two.
 """
 
@@ -19,7 +20,7 @@ import rushlight as torch
 from . import _storage
 from ._serialization import legacy
 from ._serialization.container import BadContainer, Reader, Writer
-from ._serialization.safe import SafeUnpickler, _get_layout, _user_safe, allowed, globals_of, torch_name
+from ._serialization.safe import SafeUnpickler, _user_safe, allowed, globals_of, torch_name
 from ._serialization.writer import Storages, dumps
 
 __all__ = [
@@ -124,7 +125,7 @@ class safe_globals:
         self._before = dict(_user_safe)
         _user_safe.update(self._names)
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         _user_safe.clear()
         _user_safe.update(self._before)
 
@@ -169,10 +170,20 @@ def save(
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
         with _Exchange(path) as file:
-            _save(obj, file, os.path.basename(path), pickle_module, pickle_protocol, _use_new_zipfile_serialization, _disable_byteorder_record)
+            _save(
+                obj,
+                file,
+                os.path.basename(path),
+                pickle_module,
+                pickle_protocol,
+                _use_new_zipfile_serialization,
+                _disable_byteorder_record,
+            )
         return
     if not hasattr(f, "write"):
-        raise AttributeError(f"expected 'f' to be string, path, or a file-like object with a 'write' attribute, got {type(f).__name__}")
+        raise AttributeError(
+            f"expected 'f' to be string, path, or a file-like object with a 'write' attribute, got {type(f).__name__}"
+        )
     name = getattr(f, "name", None)
     name = os.path.basename(name) if isinstance(name, str) else "archive"
     _save(obj, f, name, pickle_module, pickle_protocol, _use_new_zipfile_serialization, _disable_byteorder_record)
@@ -268,9 +279,11 @@ def load(
 
     Args:
         f: a path, or a binary file object that can seek.
-        map_location: where tensors go: a device, a dict from saved to wanted devices, or a function `(storage, location) -> storage`.
+        map_location: where tensors go: a device, a dict from saved to wanted devices, or a function `(storage,
+            location) -> storage`.
         pickle_module: another module to unpickle with; only with `weights_only=False`.
-        weights_only: read data only, and run no code (the default). With False the file can run anything: only for files you trust.
+        weights_only: read data only, and run no code (the default). With False the file can run anything: only for
+            files you trust.
         mmap: map the file instead of reading it; `f` must be a path.
 
     Raises:
@@ -301,7 +314,9 @@ def load(
             if _is_zip(file):
                 return _load_zip(file, f if mmap else None, make, restore)
             if mmap:
-                raise RuntimeError("mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`")
+                raise RuntimeError(
+                    "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`"
+                )
             start = file.tell()
             size = file.seek(0, os.SEEK_END) - start
             file.seek(start)
@@ -313,7 +328,8 @@ def load(
         except UnpicklingError as error:
             if weights_only and "global" in str(error):
                 raise UnpicklingError(
-                    f"Weights only load failed. {error} Or, if you got the file from a trusted source, load it with weights_only=False, "
+                    f"Weights only load failed. {error} Or, if you got the file from a trusted source, load it with "
+                    "weights_only=False, "
                     "which can run any code in it."
                 ) from None
             raise
@@ -331,7 +347,10 @@ class _opened:
             raise AttributeError(f"expected a path or a file-like object with 'read', got {type(f).__name__}")
         seekable = hasattr(f, "seek") and hasattr(f, "tell") and getattr(f, "seekable", lambda: True)()
         if not seekable:
-            raise AttributeError("You can only torch.load from a file that is seekable. Read it into a buffer first: io.BytesIO(f.read())")
+            raise AttributeError(
+                "You can only torch.load from a file that is seekable. Read it into a buffer first: "
+                "io.BytesIO(f.read())"
+            )
         if isinstance(f, io.TextIOBase):
             raise TypeError("expected a file opened in binary mode ('rb'), got one opened as text")
         self._file = f
@@ -339,7 +358,7 @@ class _opened:
     def __enter__(self) -> Any:
         return self._file
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._own:
             self._file.close()
 
@@ -375,7 +394,10 @@ def _load_zip(file: Any, mapped: Any, make: Callable, restore: Callable) -> Any:
     start = file.tell()
     reader = Reader(_Part(file, start) if start else file)
     if "constants.pkl" in reader:
-        raise RuntimeError("this file is a TorchScript archive (torch.jit.save), which Rushlight cannot run; save the state_dict with torch.save")
+        raise RuntimeError(
+            "this file is a TorchScript archive (torch.jit.save), which Rushlight cannot run; save the state_dict "
+            "with torch.save"
+        )
     swap = _swapped(reader)
     loaded: dict[str, Any] = {}
     whole = _map_file(mapped) if mapped is not None else None
@@ -385,9 +407,15 @@ def _load_zip(file: Any, mapped: Any, make: Callable, restore: Callable) -> Any:
         nbytes = numel * _storage._ITEMSIZE[_storage._dtype_name(dtype)]
         available = reader.size(name)
         if nbytes != available:
-            raise RuntimeError(f"file is damaged: storage {key!r} should have {nbytes} bytes ({numel} of {dtype}), its record has {available}")
+            raise RuntimeError(
+                f"file is damaged: storage {key!r} should have {nbytes} bytes ({numel} of {dtype}), its record has "
+                f"{available}"
+            )
         if whole is not None and nbytes:
-            return restore(torch.frombuffer(whole, dtype=torch.uint8, count=nbytes, offset=reader.offset(name)).untyped_storage(), location)
+            return restore(
+                torch.frombuffer(whole, dtype=torch.uint8, count=nbytes, offset=reader.offset(name)).untyped_storage(),
+                location,
+            )
         untyped = torch.UntypedStorage(nbytes)
         if nbytes:
             memory = _storage._memory(untyped)
@@ -460,7 +488,9 @@ def _restorer(map_location: Any) -> Callable[[Any, str], Any]:
     if isinstance(map_location, torch.device):
         return lambda storage, location: _default_restore(storage, str(map_location))
     if not callable(map_location):
-        raise TypeError(f"map_location must be a device, a str, a dict or a function, got {type(map_location).__name__}")
+        raise TypeError(
+            f"map_location must be a device, a str, a dict or a function, got {type(map_location).__name__}"
+        )
 
     def by_function(storage: Any, location: str) -> Any:
         result = map_location(storage, location)
@@ -478,7 +508,9 @@ def _default_restore(storage: Any, location: str) -> Any:
             "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. "
             "Use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
         )
-    raise RuntimeError(f"don't know how to restore data location of storage (tagged with {location}); use map_location='cpu'")
+    raise RuntimeError(
+        f"don't know how to restore data location of storage (tagged with {location}); use map_location='cpu'"
+    )
 
 
 def default_restore_location(storage: Any, location: str) -> Any:
@@ -511,9 +543,9 @@ def _trusting(pickle_module: Any) -> Callable:
                 try:
                     return super().find_class(ours, name)
                 except (ImportError, AttributeError):
-                    raise UnpicklingError(f"the file needs {module}.{name}, which Rushlight does not have yet") from None
+                    raise UnpicklingError(
+                        f"the file needs {module}.{name}, which Rushlight does not have yet"
+                    ) from None
             return super().find_class(module, name)
 
     return Unpickler
-
-

@@ -9,7 +9,7 @@ import rushlight as torch
 from . import _storage
 from ._storage import TypedStorage
 
-__all__ = ["TypedStorage", "UntypedStorage"]
+__all__ = ["TypedStorage", "UntypedStorage"]  # noqa: F822 (UntypedStorage by __getattr__)
 
 
 def __getattr__(name: str) -> Any:

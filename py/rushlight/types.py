@@ -13,7 +13,7 @@ from rushlight import device as _device_class
 from rushlight import dtype as _dtype_class
 from rushlight import layout as _layout_class
 
-__all__ = ["Device", "FileLike", "Number", "Storage"]
+__all__ = ["Device", "FileLike", "Number", "Storage"]  # noqa: F822 (Storage by __getattr__)
 
 _int = builtins.int
 _float = builtins.float

@@ -20,8 +20,8 @@ _none.fill(
         "set_rng_state_all": None,
         **_none.MEMORY_ANSWERS,
     },
-    needing="current_device get_device_name get_device_capability get_device_properties set_device current_stream set_stream "
-    "initial_seed get_rng_state set_rng_state mem_get_info",
+    needing="current_device get_device_name get_device_capability get_device_properties set_device current_stream "
+    "set_stream initial_seed get_rng_state set_rng_state mem_get_info",
 )
 manual_seed, manual_seed_all = _none.seeds("xpu")
 device = _none.device_context("xpu")

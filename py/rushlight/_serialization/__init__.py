@@ -1,1 +1,3 @@
-"""The parts of `rushlight.serialization`: the zip container, the safe reader of pickles, the writer, the old formats."""
+"""The parts of `rushlight.serialization`: the zip container, the safe reader of pickles, the writer, the old
+formats.
+"""

@@ -1,6 +1,7 @@
 """The zip container of `.pt` files: entries stored uncompressed, their data aligned to 64 bytes.
 
-Own code instead of `zipfile`: data is written from and read into tensors' memory without a copy, can be mapped, and every size in a
+Own code instead of `zipfile`: data is written from and read into tensors' memory without a copy, can be mapped, and
+every size in a
 file is checked against the file before it is believed.
 """
 
@@ -54,7 +55,11 @@ class Writer:
         extra += struct.pack("<2s H", b"FB", pad) + b"Z" * pad
         small = min(size, _MAX32)
         flags = 0 if encoded.isascii() else 0x800
-        self._write(_LOCAL.pack(b"PK\3\4", 45 if size >= _MAX32 else 20, flags, 0, 0, _DATE, crc, small, small, len(encoded), len(extra)))
+        self._write(
+            _LOCAL.pack(
+                b"PK\3\4", 45 if size >= _MAX32 else 20, flags, 0, 0, _DATE, crc, small, small, len(encoded), len(extra)
+            )
+        )
         self._write(encoded + extra)
         if size:
             self._write(data)
@@ -64,12 +69,33 @@ class Writer:
         """Writes the directory."""
         begin = self._at
         for encoded, start, size, crc in self._entries:
-            big = b"".join(struct.pack("<Q", n) for n in (size, size, start) if n >= _MAX32) if max(size, start) >= _MAX32 else b""
+            big = (
+                b"".join(struct.pack("<Q", n) for n in (size, size, start) if n >= _MAX32)
+                if max(size, start) >= _MAX32
+                else b""
+            )
             extra = struct.pack("<2H", 1, len(big)) + big if big else b""
             small = min(size, _MAX32)
             flags = 0 if encoded.isascii() else 0x800
             version = 45 if big else 20
-            row = (version, version, flags, 0, 0, _DATE, crc, small, small, len(encoded), len(extra), 0, 0, 0, 0, min(start, _MAX32))
+            row = (
+                version,
+                version,
+                flags,
+                0,
+                0,
+                _DATE,
+                crc,
+                small,
+                small,
+                len(encoded),
+                len(extra),
+                0,
+                0,
+                0,
+                0,
+                min(start, _MAX32),
+            )
             self._write(_CENTRAL.pack(b"PK\1\2", *row) + encoded + extra)
         end, count = self._at, len(self._entries)
         if count >= _MAX16 or end >= _MAX32:
@@ -105,7 +131,9 @@ class Reader:
 
     def _at(self, where: int, size: int) -> bytes:
         if where < 0 or size < 0 or where + size > self.file_size:
-            raise BadContainer(f"file is cut off or damaged: {size} bytes at {where} are beyond its end ({self.file_size} bytes)")
+            raise BadContainer(
+                f"file is cut off or damaged: {size} bytes at {where} are beyond its end ({self.file_size} bytes)"
+            )
         self._file.seek(where)
         data = self._file.read(size)
         if len(data) != size:
@@ -150,7 +178,10 @@ class Reader:
             if method != 0 or packed != plain:
                 raise BadContainer(f"entry {name!r} is compressed; .pt files hold their entries uncompressed (zip -0)")
             if header + _LOCAL.size + plain > self.file_size:
-                raise BadContainer(f"entry {name!r} claims {plain} bytes at {header}, beyond the end of the file ({self.file_size} bytes)")
+                raise BadContainer(
+                    f"entry {name!r} claims {plain} bytes at {header}, beyond the end of the file ({self.file_size} "
+                    "bytes)"
+                )
             self.entries[name] = Entry(header, plain, crc)
 
     def __contains__(self, name: str) -> bool:

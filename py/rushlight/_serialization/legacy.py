@@ -1,4 +1,6 @@
-"""The formats before zip: pickles one after the other with the storages behind them (until 2020), and tar (until 2017)."""
+"""The formats before zip: pickles one after the other with the storages behind them (until 2020), and tar (until
+2017).
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ class _Pool:
         if storage is None:
             self._left -= numel * itemsize
             if self._left < 0:
-                raise RuntimeError(f"file is cut off or damaged: it announces {numel} elements of {dtype} and has not that many bytes")
+                raise RuntimeError(
+                    f"file is cut off or damaged: it announces {numel} elements of {dtype} and has not that many bytes"
+                )
             storage = self.storages[key] = self._restore(torch.UntypedStorage(numel * itemsize), str(location))
             self.itemsizes[key] = itemsize
         if view is not None:
@@ -94,7 +98,9 @@ def load(file: Any, make: Callable[[Any, Callable], Any], restore: Callable[[Any
         return SafeUnpickler(file, _no_storages).load()
 
     if plain() != MAGIC:
-        raise RuntimeError("Invalid magic number; corrupt file? It is neither a zip archive nor a file that torch.save wrote.")
+        raise RuntimeError(
+            "Invalid magic number; corrupt file? It is neither a zip archive nor a file that torch.save wrote."
+        )
     version = plain()
     if version != VERSION:
         raise RuntimeError(f"Invalid protocol version: {version}, expected {VERSION}")
@@ -111,7 +117,10 @@ def load(file: Any, make: Callable[[Any, Callable], Any], restore: Callable[[Any
         (count,) = struct.unpack("<q", head)
         memory = _storage._memory(storage)
         if count * pool.itemsizes[key] != memory.nbytes:
-            raise RuntimeError(f"file is damaged: storage {key!r} has {count} elements, expected {memory.nbytes // pool.itemsizes[key]}")
+            raise RuntimeError(
+                f"file is damaged: storage {key!r} has {count} elements, expected "
+                f"{memory.nbytes // pool.itemsizes[key]}"
+            )
         _fill(file, memory)
     return result
 
@@ -126,7 +135,9 @@ def _fill(file: Any, memory: memoryview) -> None:
             got = len(chunk)
             memory[done : done + got] = chunk
         if not got:
-            raise RuntimeError(f"unexpected EOF: expected {memory.nbytes - done} more bytes. The file might be corrupted.")
+            raise RuntimeError(
+                f"unexpected EOF: expected {memory.nbytes - done} more bytes. The file might be corrupted."
+            )
         done += got
 
 
@@ -177,7 +188,9 @@ def load_tar(file: Any, make: Callable[[Any, Callable], Any], restore: Callable[
             if storage is None:
                 objects[key] = torch.empty(0)
             else:
-                objects[key] = _utils._rebuild_tensor(objects[storage], numbers[-1], numbers[:ndim], numbers[ndim : 2 * ndim])
+                objects[key] = _utils._rebuild_tensor(
+                    objects[storage], numbers[-1], numbers[:ndim], numbers[ndim : 2 * ndim]
+                )
 
         def persistent(saved_id: Any) -> Any:
             return saved_id[0] if isinstance(saved_id, tuple) else objects[saved_id]

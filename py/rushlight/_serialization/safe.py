@@ -1,6 +1,7 @@
 """A reader of pickles that builds data and runs no code: what `load(weights_only=True)` uses.
 
-A machine of its own rather than a restricted `pickle.Unpickler`: only the instructions that files need exist, only listed functions can
+A machine of its own rather than a restricted `pickle.Unpickler`: only the instructions that files need exist, only
+listed functions can
 be called, and no number in a file makes it allocate memory.
 """
 
@@ -43,14 +44,43 @@ def _complex(real: float = 0.0, imag: float = 0.0) -> complex:
 
 def _defaultdict(factory: Any = None, *rest: Any) -> defaultdict:
     if factory not in (None, list, dict, set, int, float, str, tuple):
-        raise UnpicklingError(f"a defaultdict may only make lists, dicts, sets, tuples, numbers and text, not {factory!r}")
+        raise UnpicklingError(
+            f"a defaultdict may only make lists, dicts, sets, tuples, numbers and text, not {factory!r}"
+        )
     return defaultdict(factory)
 
 
-_dtypes = (
-    "float64 double float32 float float16 half bfloat16 int64 long int32 int int16 short int8 uint8 bool complex128 cdouble complex64 cfloat "
-    "uint16 uint32 uint64 complex32 chalf float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz"
-).split()
+_dtypes = [
+    "float64",
+    "double",
+    "float32",
+    "float",
+    "float16",
+    "half",
+    "bfloat16",
+    "int64",
+    "long",
+    "int32",
+    "int",
+    "int16",
+    "short",
+    "int8",
+    "uint8",
+    "bool",
+    "complex128",
+    "cdouble",
+    "complex64",
+    "cfloat",
+    "uint16",
+    "uint32",
+    "uint64",
+    "complex32",
+    "chalf",
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "float8_e4m3fnuz",
+    "float8_e5m2fnuz",
+]
 
 
 def _table() -> dict[str, Any]:
@@ -164,8 +194,10 @@ class SafeUnpickler:
             return self._allowed[full]
         except KeyError:
             raise UnpicklingError(
-                f"Unsupported global: GLOBAL {full} was not an allowed global by default. If you trust the file, allow it with "
-                f"torch.serialization.add_safe_globals([{name}]) or the context manager torch.serialization.safe_globals([{name}])."
+                f"Unsupported global: GLOBAL {full} was not an allowed global by default. If you trust the file, "
+                "allow it with "
+                f"torch.serialization.add_safe_globals([{name}]) or the context manager "
+                f"torch.serialization.safe_globals([{name}])."
             ) from None
 
     def load(self) -> Any:
@@ -331,7 +363,9 @@ class SafeUnpickler:
             elif op == 0x32:  # 2 DUP
                 push(stack[-1])
             else:
-                raise UnpicklingError(f"Unsupported operand {op} ({chr(op)!r}): not needed for data, so not read with weights_only=True")
+                raise UnpicklingError(
+                    f"Unsupported operand {op} ({chr(op)!r}): not needed for data, so not read with weights_only=True"
+                )
 
     def _call(self, function: Any, args: Any) -> Any:
         if type(args) is not tuple:
@@ -351,9 +385,13 @@ class SafeUnpickler:
     def _callable(self) -> set:
         found = self.__dict__.get("_callables")
         if found is None:
-            found = {f for name, f in self._allowed.items() if callable(f) and name.rpartition(".")[2] not in _NOT_CALLED}
+            found = {
+                f for name, f in self._allowed.items() if callable(f) and name.rpartition(".")[2] not in _NOT_CALLED
+            }
             # sizes make storages: only the persistent ids of the file do that
-            found = self.__dict__["_callables"] = {f for f in found if not _is_storage(f)} | set(filter(callable, _user_safe.values()))
+            found = self.__dict__["_callables"] = {f for f in found if not _is_storage(f)} | set(
+                filter(callable, _user_safe.values())
+            )
         return found
 
     def _new(self, cls: Any, args: Any, kwargs: Any) -> Any:
@@ -390,7 +428,9 @@ class SafeUnpickler:
                 raise UnpicklingError(f"damaged pickle: state of a {cls.__name__}")
             target.__dict__.update(state)
         else:
-            raise UnpicklingError(f"Can only build Tensor, Parameter, OrderedDict or types allowlisted via add_safe_globals, got {cls!r}")
+            raise UnpicklingError(
+                f"Can only build Tensor, Parameter, OrderedDict or types allowlisted via add_safe_globals, got {cls!r}"
+            )
 
 
 def _is_storage(function: Any) -> bool:

@@ -1,4 +1,5 @@
-"""Pickling for files: tensors leave their storages outside, and Rushlight's classes and functions go by PyTorch's names.
+"""Pickling for files: tensors leave their storages outside, and Rushlight's classes and functions go by PyTorch's
+names.
 
 The pickler is the standard library's Python one: C's cannot write a global under another name than its own.
 """
@@ -141,7 +142,9 @@ _made: list[type] = []
 
 
 def dumps(obj: Any, storages: Storages, protocol: int = 2, pickle_module: Any = pickle) -> bytes:
-    """`obj` as a pickle whose storages are in `storages`. With a pickle module of one's own, names stay as they are here."""
+    """`obj` as a pickle whose storages are in `storages`. With a pickle module of one's own, names stay as they are
+    here.
+    """
     buffer = io.BytesIO()
     if pickle_module is pickle:
         _pickler()(buffer, storages, protocol).dump(obj)

@@ -32,12 +32,17 @@ class autocast:
         cache_enabled: whether cast weights are kept.
     """
 
-    def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None) -> None:
+    def __init__(
+        self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None
+    ) -> None:
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
         self.device = device_type.partition(":")[0]
         if self.device not in _KINDS:
-            raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'; expected one of {', '.join(_KINDS)}")
+            raise RuntimeError(
+                f"User specified an unsupported autocast device_type '{device_type}'; expected one of "
+                f"{', '.join(_KINDS)}"
+            )
         if dtype is None:
             dtype = torch.bfloat16 if self.device in ("cpu", "xpu") else torch.float16
         if enabled and self.device not in ("cpu", "gpu"):
@@ -50,7 +55,9 @@ class autocast:
         if enabled and dtype not in (torch.bfloat16, torch.float16):
             if dtype != torch.float32:
                 warnings.warn(
-                    f"In CPU autocast, but the target dtype {dtype} is not supported. Disabling autocast.", UserWarning, stacklevel=2
+                    f"In CPU autocast, but the target dtype {dtype} is not supported. Disabling autocast.",
+                    UserWarning,
+                    stacklevel=2,
                 )
             enabled = False
         self.fast_dtype = dtype
@@ -60,11 +67,12 @@ class autocast:
     def __enter__(self) -> autocast:
         if self._enabled:
             raise NotImplementedError(
-                f"autocast('{self.device}') is not in Rushlight yet: give enabled=False, or convert the model with .to({self.fast_dtype})"
+                f"autocast('{self.device}') is not in Rushlight yet: give enabled=False, or convert the model with "
+                f".to({self.fast_dtype})"
             )
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         return None
 
     def __call__(self, func: Callable) -> Callable:
@@ -89,7 +97,9 @@ def _cast(value: Any, device_type: str, dtype: Any) -> Any:
 
 
 def custom_fwd(fwd: Callable | None = None, *, device_type: str = "cuda", cast_inputs: Any = None) -> Callable:
-    """Marks the `forward` of a custom Function as fit for autocast; outside of it (always, for now) it runs as it is."""
+    """Marks the `forward` of a custom Function as fit for autocast; outside of it (always, for now) it runs as it
+    is.
+    """
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
 

@@ -1,4 +1,6 @@
-"""`GradScaler`: scales the loss so that small gradients do not vanish in half precision, and skips steps whose gradients overflowed."""
+"""`GradScaler`: scales the loss so that small gradients do not vanish in half precision, and skips steps whose
+gradients overflowed.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,10 @@ class OptState(Enum):
 class GradScaler:
     """Scales the loss before backward, and the gradients back before the step.
 
-    A step is skipped if a gradient is inf or nan; then the scale shrinks by `backoff_factor`. After `growth_interval` good steps it
-    grows by `growth_factor`. For devices that do not exist here it is disabled, with a warning, and passes everything through.
+    A step is skipped if a gradient is inf or nan; then the scale shrinks by `backoff_factor`. After `growth_interval`
+    good steps it
+    grows by `growth_factor`. For devices that do not exist here it is disabled, with a warning, and passes everything
+    through.
 
     Example::
 
@@ -45,7 +49,9 @@ class GradScaler:
     ) -> None:
         self._device = device
         if enabled and device not in ("cpu", "gpu"):
-            warnings.warn(f"torch.amp.GradScaler is enabled, but {device.upper()} is not available. Disabling.", stacklevel=2)
+            warnings.warn(
+                f"torch.amp.GradScaler is enabled, but {device.upper()} is not available. Disabling.", stacklevel=2
+            )
             enabled = False
         self._enabled = enabled
         if enabled:
@@ -205,7 +211,9 @@ class GradScaler:
         if not self._enabled:
             return
         if not state_dict:
-            raise RuntimeError("The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler.")
+            raise RuntimeError(
+                "The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler."
+            )
         self._init_scale = state_dict["scale"]
         if self._scale is not None:
             self._scale.fill_(state_dict["scale"])

@@ -1,4 +1,6 @@
-"""`torch.backends`: which libraries compute. None of PyTorch's do here; flags can be set and read, and change nothing."""
+"""`torch.backends`: which libraries compute. None of PyTorch's do here; flags can be set and read, and change
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,23 @@ from types import ModuleType
 from typing import Any
 
 _NAMES = frozenset(
-    "cpu cuda cudnn cusparselt kleidiai mha miopen mkl mkldnn mps nnpack openmp opt_einsum quantized xnnpack".split()
+    [
+        "cpu",
+        "cuda",
+        "cudnn",
+        "cusparselt",
+        "kleidiai",
+        "mha",
+        "miopen",
+        "mkl",
+        "mkldnn",
+        "mps",
+        "nnpack",
+        "openmp",
+        "opt_einsum",
+        "quantized",
+        "xnnpack",
+    ]
 )
 
 fp32_precision = "none"

@@ -76,13 +76,13 @@ def flags(
     return flags_of(sys.modules[__name__], _given(enabled, benchmark, benchmark_limit, deterministic, allow_tf32))
 
 
-class rnn:  # noqa: N801 (a module in PyTorch)
+class rnn:
     """`torch.backends.cudnn.rnn`."""
 
     fp32_precision = "none"
 
 
-class conv:  # noqa: N801 (a module in PyTorch)
+class conv:
     """`torch.backends.cudnn.conv`."""
 
     fp32_precision = "none"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
-from typing import Any
 
 from . import flags_of
 
@@ -22,7 +21,9 @@ def is_available() -> bool:
     return False
 
 
-def set_flags(_enabled: bool | None = None, _deterministic: bool | None = None, _allow_tf32: bool | None = None) -> tuple:
+def set_flags(
+    _enabled: bool | None = None, _deterministic: bool | None = None, _allow_tf32: bool | None = None
+) -> tuple:
     """Sets flags; returns what they were."""
     before = (enabled, deterministic, allow_tf32)
     given = {"enabled": _enabled, "deterministic": _deterministic, "allow_tf32": _allow_tf32}
@@ -45,5 +46,5 @@ class verbose:
     def __enter__(self) -> verbose:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         return None

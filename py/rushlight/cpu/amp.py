@@ -15,7 +15,9 @@ class autocast(_autocast):
     """`torch.amp.autocast("cpu", …)`."""
 
     def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True) -> None:
-        super().__init__("cpu", enabled=enabled, dtype=torch.bfloat16 if dtype is None else dtype, cache_enabled=cache_enabled)
+        super().__init__(
+            "cpu", enabled=enabled, dtype=torch.bfloat16 if dtype is None else dtype, cache_enabled=cache_enabled
+        )
 
 
 class GradScaler(_GradScaler):

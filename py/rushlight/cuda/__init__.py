@@ -1,4 +1,6 @@
-"""CUDA as seen from a machine without it: `is_available()` is False, and what programs call without asking does nothing."""
+"""CUDA as seen from a machine without it: `is_available()` is False, and what programs call without asking does
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +38,12 @@ _ANSWERS = {
     **_none.MEMORY_ANSWERS,
 }
 _NEEDING = (
-    "current_device get_device_name get_device_capability get_device_properties set_device current_stream default_stream set_stream "
-    "initial_seed get_rng_state set_rng_state mem_get_info memory_summary list_gpu_processes current_blas_handle cudart utilization "
-    "temperature power_draw clock_rate make_graphed_callables graph_pool_handle caching_allocator_alloc caching_allocator_delete _sleep"
+    "current_device get_device_name get_device_capability get_device_properties set_device current_stream "
+    "default_stream set_stream "
+    "initial_seed get_rng_state set_rng_state mem_get_info memory_summary list_gpu_processes current_blas_handle "
+    "cudart utilization "
+    "temperature power_draw clock_rate make_graphed_callables graph_pool_handle caching_allocator_alloc "
+    "caching_allocator_delete _sleep"
 )
 _none.fill(globals(), "cuda", answers=_ANSWERS, needing=_NEEDING)
 # programs that move to "the device of this tensor's CPU" call set_device(-1); everything else is an error
@@ -98,7 +103,9 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _TENSORS:
         # also used in isinstance checks, so it must be a class
-        cls = type(name, (), {"__new__": lambda cls, *args, **kwargs: _none.need("cuda", name)(), "__module__": __name__})
+        cls = type(
+            name, (), {"__new__": lambda cls, *args, **kwargs: _none.need("cuda", name)(), "__module__": __name__}
+        )
         globals()[name] = cls
         return cls
     raise AttributeError(f"module 'torch.cuda' has no attribute {name!r} in Rushlight, which has no CUDA")

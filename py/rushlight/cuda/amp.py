@@ -16,7 +16,9 @@ class autocast(_autocast):
     """`torch.amp.autocast("cuda", …)`; without CUDA it warns and does nothing."""
 
     def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True) -> None:
-        super().__init__("cuda", enabled=enabled, dtype=torch.float16 if dtype is None else dtype, cache_enabled=cache_enabled)
+        super().__init__(
+            "cuda", enabled=enabled, dtype=torch.float16 if dtype is None else dtype, cache_enabled=cache_enabled
+        )
 
 
 class GradScaler(_GradScaler):

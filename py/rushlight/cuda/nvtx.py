@@ -33,6 +33,6 @@ def mark(msg: str) -> None:
 
 
 @contextmanager
-def range(msg: str, *args: Any, **kwargs: Any) -> Iterator[None]:  # noqa: A001 (PyTorch's name)
+def range(msg: str, *args: Any, **kwargs: Any) -> Iterator[None]:
     """Would be a range."""
     yield

@@ -36,7 +36,7 @@ class ProcessGroup:
         raise _missing("ProcessGroup")
 
 
-class group:  # noqa: N801 (PyTorch's name)
+class group:
     """The standard groups."""
 
     WORLD = None
@@ -44,7 +44,8 @@ class group:  # noqa: N801 (PyTorch's name)
 
 def _missing(name: str) -> NotImplementedError:
     return NotImplementedError(
-        f"torch.distributed.{name} is not in Rushlight yet: train in one process (it uses all cores), or ask is_available() first"
+        f"torch.distributed.{name} is not in Rushlight yet: train in one process (it uses all cores), or ask "
+        "is_available() first"
     )
 
 
@@ -100,9 +101,33 @@ def destroy_process_group(group: Any = None) -> None:
 
 
 _CALLS = frozenset(
-    "all_gather all_gather_into_tensor all_gather_object all_reduce all_to_all all_to_all_single barrier broadcast broadcast_object_list gather "
-    "gather_object irecv isend monitored_barrier new_group recv reduce reduce_scatter reduce_scatter_tensor scatter scatter_object_list send "
-    "get_backend get_process_group_ranks new_subgroups".split()
+    [
+        "all_gather",
+        "all_gather_into_tensor",
+        "all_gather_object",
+        "all_reduce",
+        "all_to_all",
+        "all_to_all_single",
+        "barrier",
+        "broadcast",
+        "broadcast_object_list",
+        "gather",
+        "gather_object",
+        "irecv",
+        "isend",
+        "monitored_barrier",
+        "new_group",
+        "recv",
+        "reduce",
+        "reduce_scatter",
+        "reduce_scatter_tensor",
+        "scatter",
+        "scatter_object_list",
+        "send",
+        "get_backend",
+        "get_process_group_ranks",
+        "new_subgroups",
+    ]
 )
 
 

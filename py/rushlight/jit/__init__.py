@@ -14,8 +14,8 @@ __all__ = [
     "TracerWarning",
     "annotate",
     "export",
-    "freeze",
     "fork",
+    "freeze",
     "ignore",
     "interface",
     "is_scripting",
@@ -90,7 +90,10 @@ def save(m: Any, f: Any, *args: Any, **kwargs: Any) -> None:
 
 def load(f: Any, *args: Any, **kwargs: Any) -> Any:
     """Loads a scripted module. Raises NotImplementedError."""
-    raise NotImplementedError("torch.jit.load is not in Rushlight yet: save the state_dict with torch.save, and load it into the module's own class")
+    raise NotImplementedError(
+        "torch.jit.load is not in Rushlight yet: save the state_dict with torch.save, and load it into the module's "
+        "own class"
+    )
 
 
 def freeze(mod: Any, *args: Any, **kwargs: Any) -> Any:
@@ -164,7 +167,7 @@ class Attribute(tuple):
 
     __slots__ = ()
 
-    def __new__(cls, value: Any, type: Any) -> Attribute:  # noqa: A002 (PyTorch's name)
+    def __new__(cls, value: Any, type: Any) -> Attribute:
         return tuple.__new__(cls, (value, type))
 
     @property
@@ -206,11 +209,11 @@ class optimized_execution:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         return None
 
 
-def isinstance(obj: Any, target_type: Any) -> bool:  # noqa: A001 (PyTorch's name)
+def isinstance(obj: Any, target_type: Any) -> bool:
     """Whether `obj` is of a type; generic ones such as `list[int]` look inside."""
     import builtins
     from typing import get_args, get_origin

@@ -6,7 +6,7 @@ Tensors travel between processes as copies.
 from __future__ import annotations
 
 import multiprocessing as _multiprocessing
-from multiprocessing import *  # noqa: F403
+from multiprocessing import *
 from typing import Any
 
 from .spawn import (
@@ -50,7 +50,9 @@ def set_sharing_strategy(new_strategy: str) -> None:
     """Kept, and without effect: tensors travel as copies."""
     global _strategy
     if new_strategy not in get_all_sharing_strategies():
-        raise AssertionError(f"unknown sharing strategy {new_strategy!r}, expected one of {sorted(get_all_sharing_strategies())}")
+        raise AssertionError(
+            f"unknown sharing strategy {new_strategy!r}, expected one of {sorted(get_all_sharing_strategies())}"
+        )
     _strategy = new_strategy
 
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 __all__ = [
     "ProcessContext",
@@ -47,7 +46,9 @@ class ProcessRaisedException(ProcessException):
 class ProcessExitedException(ProcessException):
     """A process has ended otherwise: by a signal, or with an exit code."""
 
-    def __init__(self, msg: str, error_index: int, error_pid: int | None, exit_code: int, signal_name: str | None = None) -> None:
+    def __init__(
+        self, msg: str, error_index: int, error_pid: int | None, exit_code: int, signal_name: str | None = None
+    ) -> None:
         super().__init__(msg, error_index, error_pid)
         self.exit_code = exit_code
         self.signal_name = signal_name
@@ -82,7 +83,9 @@ class ProcessContext:
         return [int(process.pid) for process in self.processes]
 
     def join(self, timeout: float | None = None, grace_period: float | None = None) -> bool:
-        """Waits for one or more processes to end. True if all have ended well; raises, and ends the others, if one failed."""
+        """Waits for one or more processes to end. True if all have ended well; raises, and ends the others, if one
+        failed.
+        """
         if not self.sentinels:
             return True
         ready = multiprocessing.connection.wait(self.sentinels.keys(), timeout=timeout)
@@ -126,7 +129,9 @@ class ProcessContext:
                 name = signal.Signals(-code).name
             except ValueError:
                 name = f"<Unknown signal {-code}>"
-            raise ProcessExitedException(f"process {index} terminated with signal {name}", index, process.pid, code, name)
+            raise ProcessExitedException(
+                f"process {index} terminated with signal {name}", index, process.pid, code, name
+            )
         raise ProcessExitedException(f"process {index} terminated with exit code {code}", index, process.pid, code)
 
     def _clean(self) -> None:
@@ -141,7 +146,12 @@ SpawnContext = ProcessContext
 
 
 def start_processes(
-    fn: Callable, args: tuple = (), nprocs: int = 1, join: bool = True, daemon: bool = False, start_method: str = "spawn"
+    fn: Callable,
+    args: tuple = (),
+    nprocs: int = 1,
+    join: bool = True,
+    daemon: bool = False,
+    start_method: str = "spawn",
 ) -> ProcessContext | None:
     """`fn(i, *args)` in `nprocs` processes. With `join`, returns when all have ended."""
     context = multiprocessing.get_context(start_method)
@@ -162,7 +172,12 @@ def start_processes(
 
 
 def spawn(
-    fn: Callable, args: tuple = (), nprocs: int = 1, join: bool = True, daemon: bool = False, start_method: str = "spawn"
+    fn: Callable,
+    args: tuple = (),
+    nprocs: int = 1,
+    join: bool = True,
+    daemon: bool = False,
+    start_method: str = "spawn",
 ) -> ProcessContext | None:
     """`fn(i, *args)` in `nprocs` new processes.
 
@@ -176,7 +191,8 @@ def spawn(
     """
     if start_method != "spawn":
         warnings.warn(
-            f"This method only supports start_method=spawn (got: {start_method}). To use a different start_method use start_processes().",
+            f"This method only supports start_method=spawn (got: {start_method}). To use a different start_method use "
+            "start_processes().",
             FutureWarning,
             stacklevel=2,
         )

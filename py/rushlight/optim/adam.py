@@ -8,7 +8,16 @@ from typing import Any
 
 import rushlight as torch
 
-from .optimizer import Optimizer, ParamsT, _check_at_least, _check_betas, _check_lr, _number, _run_closure, use_grad_for_differentiable
+from .optimizer import (
+    Optimizer,
+    ParamsT,
+    _check_at_least,
+    _check_betas,
+    _check_lr,
+    _number,
+    _run_closure,
+    use_grad_for_differentiable,
+)
 
 __all__ = ["Adam", "AdamW"]
 
@@ -19,7 +28,8 @@ class Adam(Optimizer):
     """Adam: steps scaled by running means of the gradient and of its square.
 
     `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g²`, and with both corrected for their start at zero,
-    `p -= lr * m / (sqrt(v) + eps)`. `weight_decay * p` is added to the gradient, or taken from the parameter directly if
+    `p -= lr * m / (sqrt(v) + eps)`. `weight_decay * p` is added to the gradient, or taken from the parameter directly
+    if
     `decoupled_weight_decay`. With `amsgrad`, the largest `v` so far takes the place of `v`.
 
     Raises:
@@ -109,7 +119,8 @@ class Adam(Optimizer):
             if not params:
                 continue
             amsgrad = group["amsgrad"]
-            # the lists are gathered anew each time, at the speed of C: state may be exchanged under us between two steps
+            # the lists are gathered anew each time, at the speed of C: state may be exchanged under us between two
+            # steps
             try:
                 lists = self._lists(params, amsgrad)
             except KeyError:

@@ -12,7 +12,9 @@ from .optimizer import Optimizer, ParamsT, _check_lr, _number, _run_closure
 __all__ = ["LBFGS"]
 
 
-def _cubic_minimum(x1: float, f1: float, g1: Any, x2: float, f2: float, g2: Any, bounds: tuple[float, float] | None = None) -> float:
+def _cubic_minimum(
+    x1: float, f1: float, g1: Any, x2: float, f2: float, g2: Any, bounds: tuple[float, float] | None = None
+) -> float:
     """Where the cubic through two points with given slopes is least, kept within `bounds`."""
     low, high = bounds if bounds is not None else (min(x1, x2), max(x1, x2))
     d1 = g1 + g2 - 3 * (f1 - f2) / (x1 - x2)
@@ -104,7 +106,8 @@ def _strong_wolfe(evaluate, x, t, d, f, g, slope, c1=1e-4, c2=0.9, tolerance_cha
 
 
 class LBFGS(Optimizer):
-    """L-BFGS. One group only; `step` needs a closure that computes the loss and its gradients, and calls it several times.
+    """L-BFGS. One group only; `step` needs a closure that computes the loss and its gradients, and calls it several
+    times.
 
     Raises:
         ValueError: for more than one parameter group.
@@ -164,7 +167,9 @@ class LBFGS(Optimizer):
             p.add_(direction[at : at + p.numel()].view_as(p), alpha=_number(t))
             at += p.numel()
 
-    def _evaluate(self, closure: Callable, x: list[torch.Tensor], t: float, d: torch.Tensor) -> tuple[float, torch.Tensor]:
+    def _evaluate(
+        self, closure: Callable, x: list[torch.Tensor], t: float, d: torch.Tensor
+    ) -> tuple[float, torch.Tensor]:
         """Loss and gradient at `x + t d`; the parameters come back to `x`."""
         self._move(t, d)
         loss = float(closure())
@@ -274,6 +279,13 @@ class LBFGS(Optimizer):
                 break
 
         state.update(
-            d=d, t=t, old_dirs=old_dirs, old_stps=old_stps, ro=ro, H_diag=h_diag, prev_flat_grad=prev_grad, prev_loss=prev_loss
+            d=d,
+            t=t,
+            old_dirs=old_dirs,
+            old_stps=old_stps,
+            ro=ro,
+            H_diag=h_diag,
+            prev_flat_grad=prev_grad,
+            prev_loss=prev_loss,
         )
         return first_loss

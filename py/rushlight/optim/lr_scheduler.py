@@ -1,6 +1,7 @@
 """Learning rate schedules: `torch.optim.lr_scheduler`.
 
-A schedule says in `get_lr` what the rates become from what they are (the chainable form, so that several can act on one optimiser)
+A schedule says in `get_lr` what the rates become from what they are (the chainable form, so that several can act on
+one optimiser)
 and, where there is a formula for it, in `_get_closed_form_lr` what they are at `last_epoch`.
 """
 
@@ -55,7 +56,10 @@ def _per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     count = len(optimizer.param_groups)
     if isinstance(value, (list, tuple)):
         if len(value) != count:
-            raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups {count}.")
+            raise ValueError(
+                f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
+                f"param_groups {count}."
+            )
         return list(value)
     return [value] * count
 
@@ -98,7 +102,8 @@ class LRScheduler:
 
     Args:
         optimizer: whose rates to set.
-        last_epoch: -1 to begin; to go on after an interruption, the last epoch done (groups must then have `initial_lr`).
+        last_epoch: -1 to begin; to go on after an interruption, the last epoch done (groups must then have
+            `initial_lr`).
 
     Example::
 
@@ -117,7 +122,10 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", _copy(group["lr"]))
             elif "initial_lr" not in group:
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler with last_epoch >= 0")
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler with "
+                    "last_epoch >= 0"
+                )
         self.base_lrs = _group_values(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         _count_steps(optimizer)
@@ -150,7 +158,11 @@ class LRScheduler:
     def _rates(self) -> list[Any]:
         """The rates as they are; also the place that warns if `get_lr` is called from outside."""
         if not self._get_lr_called_within_step:
-            warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", UserWarning, stacklevel=3)
+            warnings.warn(
+                "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
+                UserWarning,
+                stacklevel=3,
+            )
         return _group_values(self.optimizer, "lr")
 
     def step(self, epoch: int | None = None) -> None:
@@ -165,7 +177,8 @@ class LRScheduler:
                 )
             elif not getattr(self.optimizer, "_opt_called", False):
                 warnings.warn(
-                    "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call `optimizer.step()` first; otherwise the "
+                    "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call `optimizer.step()` first; "
+                    "otherwise the "
                     "first value of the learning rate schedule is skipped.",
                     UserWarning,
                     stacklevel=2,
@@ -201,7 +214,12 @@ _LRScheduler = LRScheduler
 class _Factors(LRScheduler):
     """What LambdaLR and MultiplicativeLR share: one function per group, saved only if it is an object with state."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
         self.optimizer = optimizer
         if isinstance(lr_lambda, (list, tuple)):
             if len(lr_lambda) != len(optimizer.param_groups):
@@ -217,7 +235,9 @@ class _Factors(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """The state; of the functions only those that are callable objects are kept, as their `__dict__`."""
         state = {key: value for key, value in self.__dict__.items() if key not in ("optimizer", "lr_lambdas")}
-        state["lr_lambdas"] = [None if isinstance(f, types.FunctionType) else f.__dict__.copy() for f in self.lr_lambdas]
+        state["lr_lambdas"] = [
+            None if isinstance(f, types.FunctionType) else f.__dict__.copy() for f in self.lr_lambdas
+        ]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -287,7 +307,9 @@ class MultiStepLR(LRScheduler):
         >>> scheduler = MultiStepLR(optimizer, milestones=[30, 80], gamma=0.1)
     """
 
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -311,7 +333,9 @@ class ConstantLR(LRScheduler):
         >>> scheduler = ConstantLR(optimizer, factor=0.5, total_iters=4)
     """
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
         if factor > 1.0 or factor < 0:
             raise ValueError(f"Constant multiplicative factor expected to be between 0 and 1, got {factor}")
         self.factor = factor
@@ -340,10 +364,18 @@ class LinearLR(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
     ) -> None:
         if start_factor > 1.0 or start_factor <= 0:
-            raise ValueError(f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got {start_factor}")
+            raise ValueError(
+                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got "
+                f"{start_factor}"
+            )
         if end_factor > 1.0 or end_factor < 0:
             raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}")
         self.start_factor = start_factor
@@ -443,7 +475,8 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Half cosines, each `T_mult` times as long as the one before; the first takes `T_0` epochs. Takes fractions of epochs.
+    """Half cosines, each `T_mult` times as long as the one before; the first takes `T_0` epochs. Takes fractions of
+    epochs.
 
     Example::
 
@@ -451,7 +484,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         >>> scheduler.step(epoch + i / iterations)
     """
 
-    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
         if T_mult < 1 or not isinstance(T_mult, int):
@@ -516,7 +551,8 @@ def _set_momentum(group: dict[str, Any], beta1: bool, value: float) -> None:
 class CyclicLR(LRScheduler):
     """The rate goes up and down between `base_lr` and `max_lr`, momentum the other way; step it after every batch.
 
-    `mode` scales the height of cycle n: `triangular` by 1, `triangular2` by 0.5 ** (n - 1), `exp_range` by `gamma ** iteration`; or give
+    `mode` scales the height of cycle n: `triangular` by 1, `triangular2` by 0.5 ** (n - 1), `exp_range` by `gamma **
+    iteration`; or give
     `scale_fn`, a function of what `scale_mode` names ("cycle" or "iterations").
 
     Example::
@@ -606,7 +642,8 @@ class CyclicLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One cycle over the whole training: up from `max_lr / div_factor` to `max_lr`, then down to almost nothing; momentum the other way.
+    """One cycle over the whole training: up from `max_lr / div_factor` to `max_lr`, then down to almost nothing;
+    momentum the other way.
 
     Give `total_steps`, or `epochs` and `steps_per_epoch`; step it after every batch, at most `total_steps` times.
 
@@ -660,7 +697,10 @@ class OneCycleLR(LRScheduler):
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self.use_beta1 = _momentum_option(optimizer)
-            most, least = _per_group("max_momentum", optimizer, max_momentum), _per_group("base_momentum", optimizer, base_momentum)
+            most, least = (
+                _per_group("max_momentum", optimizer, max_momentum),
+                _per_group("base_momentum", optimizer, base_momentum),
+            )
             if last_epoch == -1:
                 for m, b, group in zip(most, least, optimizer.param_groups):
                     _set_momentum(group, self.use_beta1, m)
@@ -719,20 +759,32 @@ class SequentialLR(LRScheduler):
         >>> scheduler = SequentialLR(optimizer, [warm_up, ExponentialLR(optimizer, 0.9)], milestones=[5])
     """
 
-    def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
+    ) -> None:
         if len(schedulers) < 1:
-            raise ValueError(f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler.")
+            raise ValueError(
+                f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler."
+            )
         for number, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
                 raise TypeError(f"{type(self).__name__} at index {number} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(f"{type(self).__name__} does not support `ReduceLROnPlateau` scheduler, which needs a metric; got one at index {number}")
+                raise ValueError(
+                    f"{type(self).__name__} does not support `ReduceLROnPlateau` scheduler, which needs a metric; got "
+                    f"one at index {number}"
+                )
             if scheduler.optimizer != optimizer:
-                raise ValueError(f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but got one at index {number} that does not.")
+                raise ValueError(
+                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but got one at "
+                    f"index {number} that does not."
+                )
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone points, "
-                f"but got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}"
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                "milestone points, "
+                f"but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
+                f"{len(milestones)}"
             )
         self._schedulers = schedulers
         self._milestones = milestones
@@ -785,15 +837,23 @@ class ChainedScheduler(LRScheduler):
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if len(schedulers) < 1:
-            raise ValueError(f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler.")
+            raise ValueError(
+                f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler."
+            )
         optimizer = optimizer or schedulers[0].optimizer
         for number, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
                 raise TypeError(f"{type(self).__name__} at index {number} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(f"{type(self).__name__} does not support `ReduceLROnPlateau` scheduler, which needs a metric; got one at index {number}")
+                raise ValueError(
+                    f"{type(self).__name__} does not support `ReduceLROnPlateau` scheduler, which needs a metric; got "
+                    f"one at index {number}"
+                )
             if optimizer != scheduler.optimizer:
-                raise ValueError(f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but got one at index {number} that does not.")
+                raise ValueError(
+                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but got one at "
+                    f"index {number} that does not."
+                )
         self._schedulers = schedulers
         self.optimizer = optimizer
         self._last_lr = _group_values(optimizer, "lr")
@@ -811,7 +871,8 @@ class ChainedScheduler(LRScheduler):
 class ReduceLROnPlateau(LRScheduler):
     """Multiplies the rate by `factor` when a metric has not become better for more than `patience` epochs.
 
-    Better is lower (`mode="min"`) or higher ("max") than the best so far by `threshold`, relative ("rel") or absolute ("abs"). After a
+    Better is lower (`mode="min"`) or higher ("max") than the best so far by `threshold`, relative ("rel") or absolute
+    ("abs"). After a
     cut, `cooldown` epochs pass before bad ones count again.
 
     Example::
@@ -909,8 +970,10 @@ class ReduceLROnPlateau(LRScheduler):
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 raise RuntimeError(
-                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from when `ReduceLROnPlateau` was "
-                    f"initialized ({len(self.min_lrs)}), usually due to a new param group being added to the optimizer; set `min_lrs`"
+                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
+                    "`ReduceLROnPlateau` was "
+                    f"initialized ({len(self.min_lrs)}), usually due to a new param group being added to the "
+                    "optimizer; set `min_lrs`"
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs):

@@ -6,12 +6,22 @@ import math
 
 import rushlight as torch
 
-from .optimizer import Optimizer, ParamsT, _check_at_least, _check_lr, _number, _run_closure, use_grad_for_differentiable
+from .optimizer import (
+    Optimizer,
+    ParamsT,
+    _check_at_least,
+    _check_lr,
+    _number,
+    _run_closure,
+    use_grad_for_differentiable,
+)
 
 __all__ = ["Muon"]
 
 
-def _orthogonalise(grad: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> torch.Tensor:
+def _orthogonalise(
+    grad: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> torch.Tensor:
     """Newton-Schulz iteration in bfloat16: pushes all singular values of a matrix towards 1."""
     if steps >= 100:
         raise ValueError(f"Number of steps must be less than 100 for computational efficiency, got {steps}")
@@ -65,7 +75,9 @@ class Muon(Optimizer):
         _check_at_least("momentum value", momentum)
         _check_at_least("weight_decay value", weight_decay)
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
-            raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported; give 'original' or 'match_rms_adamw'")
+            raise ValueError(
+                f"Adjust learning rate function {adjust_lr_fn} is not supported; give 'original' or 'match_rms_adamw'"
+            )
         defaults = {
             "lr": lr,
             "weight_decay": weight_decay,
@@ -80,7 +92,9 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.dim() != 2:
-                    raise ValueError(f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}")
+                    raise ValueError(
+                        f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}"
+                    )
 
     @use_grad_for_differentiable
     def step(self, closure=None):

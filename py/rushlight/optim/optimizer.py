@@ -1,7 +1,9 @@
 """The base of all optimisers: parameter groups, state, hooks, saving and loading.
 
-Two decorators wrap every `step`: `use_grad_for_differentiable` (grad mode off, unless the optimiser is differentiable) is put on by
-the optimiser's author; the one that runs the step hooks is put on by `Optimizer.__init__`, so that user subclasses get it too.
+Two decorators wrap every `step`: `use_grad_for_differentiable` (grad mode off, unless the optimiser is differentiable)
+is put on by
+the optimiser's author; the one that runs the step hooks is put on by `Optimizer.__init__`, so that user subclasses get
+it too.
 """
 
 from __future__ import annotations
@@ -74,7 +76,9 @@ def _with_hooks(step: Callable) -> Callable:
             if result is None:
                 continue
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(f"{step!r} pre hook must return None or a tuple (new_args, new_kwargs), but got {result}")
+                raise RuntimeError(
+                    f"{step!r} pre hook must return None or a tuple (new_args, new_kwargs), but got {result}"
+                )
             args, kwargs = result
         out = step(*args, **kwargs)
         for hook in list(chain(post.values(), _global_optimizer_post_hooks.values())):
@@ -137,7 +141,8 @@ class Optimizer:
         self._make_hooks()
         if isinstance(params, torch.Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got " + torch.typename(params)
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                + torch.typename(params)
             )
         self.state: defaultdict[torch.Tensor, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -190,7 +195,9 @@ class Optimizer:
         return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Calls `hook(optimizer, state_dict)` on the result of `state_dict`; what it returns, if anything, takes its place."""
+        """Calls `hook(optimizer, state_dict)` on the result of `state_dict`; what it returns, if anything, takes its
+        place.
+        """
         return _register(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
@@ -227,7 +234,8 @@ class Optimizer:
         return result
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over a state that `state_dict` gave. State tensors go to their parameter's device and (floating point ones) dtype.
+        """Takes over a state that `state_dict` gave. State tensors go to their parameter's device and (floating point
+        ones) dtype.
 
         Raises:
             ValueError: if the groups or their sizes differ from this optimiser's.
@@ -240,7 +248,8 @@ class Optimizer:
         groups, saved_groups = self.param_groups, deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved_groups):
             raise ValueError(
-                f"loaded state dict has a different number of parameter groups: {len(saved_groups)}, this optimizer has {len(groups)}"
+                f"loaded state dict has a different number of parameter groups: {len(saved_groups)}, this optimizer "
+                f"has {len(groups)}"
             )
         for number, (group, saved) in enumerate(zip(groups, saved_groups)):
             if len(group["params"]) != len(saved["params"]):
@@ -343,14 +352,17 @@ class Optimizer:
             param_group.setdefault(name, default)
         if len(set(map(id, params))) != len(params):
             warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error", stacklevel=3
+                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error",
+                stacklevel=3,
             )
         others = {id(p) for group in self.param_groups for p in group["params"]}
         if not others.isdisjoint(map(id, params)):
             raise ValueError("some parameters appear in more than one parameter group")
         if self.param_groups and ("param_names" in param_group) != ("param_names" in self.param_groups[0]):
             has = "does" if "param_names" in self.param_groups[0] else "does not"
-            raise ValueError(f"all optimizer param groups should be with/without names; the first group {has} have names")
+            raise ValueError(
+                f"all optimizer param groups should be with/without names; the first group {has} have names"
+            )
         self.param_groups.append(param_group)
 
 

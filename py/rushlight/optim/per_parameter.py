@@ -1,6 +1,8 @@
-"""The optimisers that go parameter by parameter in plain tensor arithmetic: each class says how state begins and how one parameter steps.
+"""The optimisers that go parameter by parameter in plain tensor arithmetic: each class says how state begins and how
+one parameter steps.
 
-`PerParameter.step` does what they share: the closure, parameters without gradient, `maximize`, complex parameters (as pairs of reals).
+`PerParameter.step` does what they share: the closure, parameters without gradient, `maximize`, complex parameters (as
+pairs of reals).
 """
 
 from __future__ import annotations
@@ -78,7 +80,10 @@ class PerParameter(Optimizer):
                 if maximize:
                     grad = -grad
                 if p.is_complex():
-                    real = {k: torch.view_as_real(v) if isinstance(v, torch.Tensor) and v.is_complex() else v for k, v in state.items()}
+                    real = {
+                        k: torch.view_as_real(v) if isinstance(v, torch.Tensor) and v.is_complex() else v
+                        for k, v in state.items()
+                    }
                     self._update(group, torch.view_as_real(p), torch.view_as_real(grad), real)
                 else:
                     self._update(group, p, grad, state)
@@ -211,7 +216,8 @@ class Adagrad(PerParameter):
 
 
 class Adamax(PerParameter):
-    """Adamax: Adam with the largest recent gradient, `u = max(beta2 u, |g| + eps)`, in place of the root of the mean square.
+    """Adamax: Adam with the largest recent gradient, `u = max(beta2 u, |g| + eps)`, in place of the root of the mean
+    square.
 
     Example::
 

@@ -7,7 +7,15 @@ from typing import Any
 
 import rushlight as torch
 
-from .optimizer import Optimizer, ParamsT, _check_at_least, _check_lr, _number, _run_closure, use_grad_for_differentiable
+from .optimizer import (
+    Optimizer,
+    ParamsT,
+    _check_at_least,
+    _check_lr,
+    _number,
+    _run_closure,
+    use_grad_for_differentiable,
+)
 
 __all__ = ["SGD", "sgd"]
 
@@ -15,7 +23,8 @@ __all__ = ["SGD", "sgd"]
 class SGD(Optimizer):
     """Gradient descent, with momentum if asked for.
 
-    With gradient `g` (plus `weight_decay * p`): `buf = momentum * buf + (1 - dampening) * g` (the first time `buf = g`), then
+    With gradient `g` (plus `weight_decay * p`): `buf = momentum * buf + (1 - dampening) * g` (the first time `buf =
+    g`), then
     `p -= lr * buf`, or `p -= lr * (g + momentum * buf)` with `nesterov`.
 
     Raises:
@@ -67,7 +76,13 @@ class SGD(Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            for name, value in (("nesterov", False), ("maximize", False), ("foreach", None), ("differentiable", False), ("fused", None)):
+            for name, value in (
+                ("nesterov", False),
+                ("maximize", False),
+                ("foreach", None),
+                ("differentiable", False),
+                ("fused", None),
+            ):
                 group.setdefault(name, value)
 
     @use_grad_for_differentiable
@@ -104,14 +119,20 @@ class SGD(Optimizer):
 
 
 def sgd(
-    params: list[torch.Tensor], grads: list[torch.Tensor], buffers: list[torch.Tensor], options: dict[str, Any], is_first_step: bool
+    params: list[torch.Tensor],
+    grads: list[torch.Tensor],
+    buffers: list[torch.Tensor],
+    options: dict[str, Any],
+    is_first_step: bool,
 ) -> None:
     """One step for `params`, all in place. `buffers` (empty without momentum) are overwritten if `is_first_step`."""
     if options["differentiable"]:
         return _differentiable(params, grads, buffers, options, is_first_step)
     for p in params:
         if p.is_complex():
-            params, grads, buffers = ([torch.view_as_real(t) if t.is_complex() else t for t in ts] for ts in (params, grads, buffers))
+            params, grads, buffers = (
+                [torch.view_as_real(t) if t.is_complex() else t for t in ts] for ts in (params, grads, buffers)
+            )
             break
     torch._C._fused_sgd_(
         params,

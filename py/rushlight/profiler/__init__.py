@@ -74,7 +74,7 @@ class record_function:
             self._begin = time.perf_counter_ns()
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         if _recording and self._begin:
             event = _Event(self.name, self._begin, time.perf_counter_ns(), threading.get_ident())
             for profiler in _recording:
@@ -90,9 +90,17 @@ class record_function:
         return wrapper
 
 
-def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, skip_first_wait: int = 0) -> Callable:
+def schedule(
+    *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, skip_first_wait: int = 0
+) -> Callable:
     """A schedule for `profile`: skip, then cycles of waiting, warming up and recording."""
-    for name, value, least in (("wait", wait, 0), ("warmup", warmup, 0), ("active", active, 1), ("repeat", repeat, 0), ("skip_first", skip_first, 0)):
+    for name, value, least in (
+        ("wait", wait, 0),
+        ("warmup", warmup, 0),
+        ("active", active, 1),
+        ("repeat", repeat, 0),
+        ("skip_first", skip_first, 0),
+    ):
         if value < least:
             raise ValueError(f"profiler.schedule: {name} must be at least {least}, got {value}")
 
@@ -145,7 +153,10 @@ class _Averages(list):
         rows = sorted(self, key=lambda row: -row.cpu_time_total)[: row_limit if row_limit >= 0 else None]
         width = max([len("Name"), *(len(row.key) for row in rows)])
         lines = [f"{'Name':<{width}}  {'CPU total':>12}  {'CPU average':>12}  {'Calls':>8}"]
-        lines += [f"{row.key:<{width}}  {row.cpu_time_total:>10.1f}us  {row.cpu_time:>10.1f}us  {row.count:>8}" for row in rows]
+        lines += [
+            f"{row.key:<{width}}  {row.cpu_time_total:>10.1f}us  {row.cpu_time:>10.1f}us  {row.count:>8}"
+            for row in rows
+        ]
         return "\n".join(([header] if header else []) + lines)
 
     def total_average(self) -> _Average:
@@ -165,7 +176,8 @@ class profile:
     Args:
         schedule: from a step's number to what to do in it; default: record everything.
         on_trace_ready: called with the profiler when a recording is complete.
-        activities, record_shapes, profile_memory, with_stack, with_flops, with_modules: accepted; operations are not recorded yet.
+        activities, record_shapes, profile_memory, with_stack, with_flops, with_modules: accepted; operations are not
+            recorded yet.
 
     Example::
 
@@ -244,7 +256,7 @@ class profile:
         self.start()
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.stop()
 
     def events(self) -> list:
@@ -267,7 +279,14 @@ class profile:
     def export_chrome_trace(self, path: str) -> None:
         """Writes the blocks in Chrome's trace format."""
         events = [
-            {"ph": "X", "name": e.name, "pid": os.getpid(), "tid": e.thread, "ts": e.begin / 1e3, "dur": (e.end - e.begin) / 1e3}
+            {
+                "ph": "X",
+                "name": e.name,
+                "pid": os.getpid(),
+                "tid": e.thread,
+                "ts": e.begin / 1e3,
+                "dur": (e.end - e.begin) / 1e3,
+            }
             for e in self._events
         ]
         with open(path, "w") as file:

@@ -25,7 +25,9 @@ _TOLERANCES = {
 }
 
 
-def default_tolerances(*inputs: Any, dtype_precisions: dict[Any, tuple[float, float]] | None = None) -> tuple[float, float]:
+def default_tolerances(
+    *inputs: Any, dtype_precisions: dict[Any, tuple[float, float]] | None = None
+) -> tuple[float, float]:
     """The tolerances `(rtol, atol)` of the least exact of the dtypes of `inputs` (tensors or dtypes)."""
     pairs = []
     for value in inputs:
@@ -51,9 +53,25 @@ class _Mismatch(Exception):
 
 
 class _Options:
-    def __init__(self, rtol: Any, atol: Any, equal_nan: bool, devices: bool, dtypes: bool, layouts: bool, strides: bool, subclasses: bool) -> None:
+    def __init__(
+        self,
+        rtol: Any,
+        atol: Any,
+        equal_nan: bool,
+        devices: bool,
+        dtypes: bool,
+        layouts: bool,
+        strides: bool,
+        subclasses: bool,
+    ) -> None:
         self.rtol, self.atol, self.equal_nan = rtol, atol, equal_nan
-        self.devices, self.dtypes, self.layouts, self.strides, self.subclasses = devices, dtypes, layouts, strides, subclasses
+        self.devices, self.dtypes, self.layouts, self.strides, self.subclasses = (
+            devices,
+            dtypes,
+            layouts,
+            strides,
+            subclasses,
+        )
 
 
 def _is_array(value: Any) -> bool:
@@ -66,7 +84,12 @@ def _compare(actual: Any, expected: Any, options: _Options, where: tuple) -> Non
             raise _Mismatch(f"None mismatch: {actual} is not {expected}", where)
         return
     sequence = collections.abc.Sequence
-    if isinstance(actual, sequence) and isinstance(expected, sequence) and not isinstance(actual, str) and not isinstance(expected, str):
+    if (
+        isinstance(actual, sequence)
+        and isinstance(expected, sequence)
+        and not isinstance(actual, str)
+        and not isinstance(expected, str)
+    ):
         if len(actual) != len(expected):
             raise _Mismatch(f"The length of the sequences mismatch: {len(actual)} != {len(expected)}", where)
         for place, (a, e) in enumerate(zip(actual, expected)):
@@ -87,12 +110,26 @@ def _compare(actual: Any, expected: Any, options: _Options, where: tuple) -> Non
             raise _Mismatch(f"Booleans mismatch: {actual} is not {expected}", where)
         return
     numbers = (int, float, complex)
-    if isinstance(actual, numbers) and isinstance(expected, numbers) and not _is_array(actual) and not _is_array(expected):
-        if options.dtypes and type(actual) is not type(expected) and not (isinstance(actual, type(expected)) or isinstance(expected, type(actual))):
+    if (
+        isinstance(actual, numbers)
+        and isinstance(expected, numbers)
+        and not _is_array(actual)
+        and not _is_array(expected)
+    ):
+        if (
+            options.dtypes
+            and type(actual) is not type(expected)
+            and not (isinstance(actual, type(expected)) or isinstance(expected, type(actual)))
+        ):
             raise _Mismatch(f"The (d)types do not match: {type(actual)} != {type(expected)}.", where)
         _compare_numbers(actual, expected, options, where)
         return
-    if options.subclasses is False and type(actual) is not type(expected) and not isinstance(expected, type(actual)) and not isinstance(actual, type(expected)):
+    if (
+        options.subclasses is False
+        and type(actual) is not type(expected)
+        and not isinstance(expected, type(actual))
+        and not isinstance(actual, type(expected))
+    ):
         _unsupported(actual, expected, where)
     try:
         a, e = _tensor(actual), _tensor(expected)
@@ -125,7 +162,9 @@ def _compare_numbers(actual: Any, expected: Any, options: _Options, where: tuple
     rtol, atol = options.rtol, options.atol
     if rtol is None:
         kinds = {int: torch.int64, float: torch.float64, complex: torch.complex128, bool: torch.bool}
-        rtol, atol = default_tolerances(kinds[type(actual)] if type(actual) in kinds else torch.float64, kinds.get(type(expected), torch.float64))
+        rtol, atol = default_tolerances(
+            kinds.get(type(actual), torch.float64), kinds.get(type(expected), torch.float64)
+        )
     is_nan = cmath.isnan(actual), cmath.isnan(expected)
     if actual == expected or (all(is_nan) and options.equal_nan):
         return
@@ -181,7 +220,8 @@ def _describe(actual: torch.Tensor, expected: torch.Tensor, close: torch.Tensor,
     if actual.dim() == 0:
         return (
             f"{head}\n\nExpected {expected.item()} but got {actual.item()}.\n"
-            f"Absolute difference: {difference.item()}{_allowed(atol)}\nRelative difference: {relative.item()}{_allowed(rtol)}"
+            f"Absolute difference: {difference.item()}{_allowed(atol)}\nRelative difference: "
+            f"{relative.item()}{_allowed(rtol)}"
         )
     lines = [head, "", f"Mismatched elements: {count} / {total} ({count / total:.1%})"]
     for name, values, shown, limit in (("absolute", masked, difference, atol), ("relative", relative, relative, rtol)):
@@ -209,9 +249,11 @@ def assert_close(
     check_stride: bool = False,
     msg: str | Callable[[str], str] | None = None,
 ) -> None:
-    """Raises unless `|actual - expected| <= atol + rtol * |expected|` everywhere, in tensors, numbers, and sequences and mappings of them.
+    """Raises unless `|actual - expected| <= atol + rtol * |expected|` everywhere, in tensors, numbers, and sequences
+    and mappings of them.
 
-    Default tolerances depend on the dtype: (1.3e-6, 1e-5) for float32, (1e-7, 1e-7) for float64, equality for integers …
+    Default tolerances depend on the dtype: (1.3e-6, 1e-5) for float32, (1e-7, 1e-7) for float64, equality for integers
+        …
 
     Raises:
         AssertionError: if shape, dtype, device or values differ; `msg` replaces its text, or makes it from the text.
@@ -224,7 +266,10 @@ def assert_close(
     """
     if (rtol is None) != (atol is None):
         given = "rtol" if atol is None else "atol"
-        raise ValueError(f"rtol and atol must both be specified or both be unspecified, but got no {'atol' if given == 'rtol' else 'rtol'}")
+        raise ValueError(
+            "rtol and atol must both be specified or both be unspecified, but got no "
+            f"{'atol' if given == 'rtol' else 'rtol'}"
+        )
     options = _Options(rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride, allow_subclasses)
     try:
         _compare(actual, expected, options, ())
@@ -239,10 +284,19 @@ def assert_close(
 
 
 def assert_allclose(
-    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = ""
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
 ) -> None:
     """The old form of `assert_close`, which does not look at dtype and device."""
-    warnings.warn("`torch.testing.assert_allclose()` is deprecated; use `torch.testing.assert_close()`.", FutureWarning, stacklevel=2)
+    warnings.warn(
+        "`torch.testing.assert_allclose()` is deprecated; use `torch.testing.assert_close()`.",
+        FutureWarning,
+        stacklevel=2,
+    )
     if not isinstance(actual, torch.Tensor):
         actual = torch.tensor(actual)
     if not isinstance(expected, torch.Tensor):
@@ -253,4 +307,13 @@ def assert_allclose(
             expected,
             dtype_precisions={torch.float16: (1e-3, 1e-3), torch.float32: (1e-4, 1e-5), torch.float64: (1e-5, 1e-8)},
         )
-    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False, msg=msg or None)
+    assert_close(
+        actual,
+        expected,
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_device=True,
+        check_dtype=False,
+        msg=msg or None,
+    )

@@ -40,8 +40,12 @@ def make_tensor(
         raise ValueError("The parameters `noncontiguous` and `memory_format` are mutually exclusive")
     floating = dtype.is_floating_point or dtype.is_complex
     if requires_grad and not floating:
-        raise ValueError(f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}")
-    least, most = (0, 2) if dtype == torch.bool else (0, 10) if dtype == torch.uint8 else (-9, 10 if not floating else 9)
+        raise ValueError(
+            f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}"
+        )
+    least, most = (
+        (0, 2) if dtype == torch.bool else (0, 10) if dtype == torch.uint8 else (-9, 10 if not floating else 9)
+    )
     low, high = least if low is None else low, most if high is None else high
     if math.isnan(low) or math.isnan(high) or low > high or (low == high and floating):
         raise ValueError(f"make_tensor: `low` must be less than `high`, got {low} and {high}")

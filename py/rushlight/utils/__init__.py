@@ -8,7 +8,18 @@ from typing import Any
 import rushlight as torch
 
 _SUBMODULES = frozenset(
-    ("_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "dlpack", "hooks", "model_zoo", "tensorboard")
+    (
+        "_pytree",
+        "benchmark",
+        "checkpoint",
+        "collect_env",
+        "cpp_extension",
+        "data",
+        "dlpack",
+        "hooks",
+        "model_zoo",
+        "tensorboard",
+    )
 )
 
 
@@ -30,13 +41,16 @@ def set_module(obj: Any, mod: str) -> None:
 
 
 def swap_tensors(t1: torch.Tensor, t2: torch.Tensor) -> None:
-    """Exchanges what two tensors are: their data, gradients and attributes. Both must be leaves, or have no history to keep.
+    """Exchanges what two tensors are: their data, gradients and attributes. Both must be leaves, or have no history to
+    keep.
 
     Raises:
         RuntimeError: if either takes part in a recorded graph, or their types differ.
     """
     if type(t1) is not type(t2):
-        raise RuntimeError(f"swap_tensors: expected tensors of one class, got {type(t1).__name__} and {type(t2).__name__}")
+        raise RuntimeError(
+            f"swap_tensors: expected tensors of one class, got {type(t1).__name__} and {type(t2).__name__}"
+        )
     for t in (t1, t2):
         if t.grad_fn is not None:
             raise RuntimeError(f"swap_tensors: expected tensors without history, got one made by {t.grad_fn.name()}")

@@ -141,7 +141,10 @@ register_pytree_node(
     flatten_with_keys_fn=lambda values: ([(GetAttrKey(k), v) for k, v in zip(values._fields, values)], type(values)),
 )
 register_pytree_node(
-    OrderedDict, _dict_flatten, lambda values, context: OrderedDict(zip(context, values)), flatten_with_keys_fn=_dict_flatten_with_keys
+    OrderedDict,
+    _dict_flatten,
+    lambda values, context: OrderedDict(zip(context, values)),
+    flatten_with_keys_fn=_dict_flatten_with_keys,
 )
 register_pytree_node(
     defaultdict,
@@ -173,7 +176,7 @@ class TreeSpec:
 
     __slots__ = ("_children", "context", "num_children", "num_leaves", "num_nodes", "type")
 
-    def __init__(self, type: Any, context: Context, children_specs: list[TreeSpec]) -> None:  # noqa: A002 (PyTorch's name)
+    def __init__(self, type: Any, context: Context, children_specs: list[TreeSpec]) -> None:
         self.type = type
         self.context = context
         self._children = list(children_specs)
@@ -230,7 +233,10 @@ class TreeSpec:
         """
         leaves = list(leaves)
         if len(leaves) != self.num_leaves:
-            raise ValueError(f"treespec.unflatten(leaves): `leaves` has length {len(leaves)} but the spec refers to a pytree that holds {self.num_leaves} items ({self}).")
+            raise ValueError(
+                f"treespec.unflatten(leaves): `leaves` has length {len(leaves)} but the spec refers to a pytree that "
+                f"holds {self.num_leaves} items ({self})."
+            )
         return self._build(iter(leaves))
 
     def _build(self, leaves: Any) -> Any:
@@ -289,7 +295,10 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
 def tree_unflatten(leaves: Iterable, treespec: TreeSpec) -> Any:
     """The tree of this structure with these leaves."""
     if not isinstance(treespec, TreeSpec):
-        raise TypeError(f"tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of type {type(treespec)}.")
+        raise TypeError(
+            "tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of type "
+            f"{type(treespec)}."
+        )
     return treespec.unflatten(leaves)
 
 
@@ -313,7 +322,9 @@ def tree_structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> T
 
 
 def tree_map(func: Callable, tree: Any, *rests: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
-    """A tree of the same structure whose leaves are `func` of the leaves of `tree` (and of `rests`, in the same places)."""
+    """A tree of the same structure whose leaves are `func` of the leaves of `tree` (and of `rests`, in the same
+    places).
+    """
     leaves, spec = tree_flatten(tree, is_leaf)
     columns = [leaves, *(spec.flatten_up_to(rest) for rest in rests)]
     return spec._build(map(func, *columns))
@@ -329,7 +340,7 @@ def tree_map_(func: Callable, tree: Any, *rests: Any, is_leaf: Callable[[Any], b
 
 def _test(what: Any) -> Callable[[Any], bool]:
     """Whether a leaf is meant: `what` is a type, types, or a function."""
-    if isinstance(what, type) or isinstance(what, tuple) or type(what).__name__ == "UnionType":
+    if isinstance(what, (type, tuple)) or type(what).__name__ == "UnionType":
         return lambda leaf: isinstance(leaf, what)
     if callable(what):
         return what
@@ -346,12 +357,16 @@ def map_only(type_or_types_or_pred: Any, /) -> Callable:
     return decorate
 
 
-def tree_map_only(type_or_types_or_pred: Any, /, func: Callable, tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def tree_map_only(
+    type_or_types_or_pred: Any, /, func: Callable, tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
     """`tree_map` for the leaves of these types; the others stay."""
     return tree_map(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
 
 
-def tree_map_only_(type_or_types_or_pred: Any, /, func: Callable, tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def tree_map_only_(
+    type_or_types_or_pred: Any, /, func: Callable, tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
     """`tree_map_` for the leaves of these types."""
     return tree_map_(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
 
@@ -366,12 +381,16 @@ def tree_any(pred: Callable[[Any], bool], tree: Any, is_leaf: Callable[[Any], bo
     return any(map(pred, tree_iter(tree, is_leaf)))
 
 
-def tree_all_only(types: Any, /, pred: Callable[[Any], bool], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> bool:
+def tree_all_only(
+    types: Any, /, pred: Callable[[Any], bool], tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> bool:
     """Whether `pred` holds for all leaves of these types."""
     return all(pred(leaf) for leaf in tree_iter(tree, is_leaf) if isinstance(leaf, types))
 
 
-def tree_any_only(types: Any, /, pred: Callable[[Any], bool], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> bool:
+def tree_any_only(
+    types: Any, /, pred: Callable[[Any], bool], tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> bool:
     """Whether `pred` holds for a leaf of these types."""
     return any(pred(leaf) for leaf in tree_iter(tree, is_leaf) if isinstance(leaf, types))
 
@@ -386,7 +405,9 @@ def tree_flatten_with_path(tree: Any, is_leaf: Callable[[Any], bool] | None = No
             return
         definition = SUPPORTED_NODES[_get_node_type(node)]
         if definition.flatten_with_keys_fn is None:
-            raise ValueError(f"Did not find a flatten_with_keys_fn for type: {type(node)}. Please pass one when registering.")
+            raise ValueError(
+                f"Did not find a flatten_with_keys_fn for type: {type(node)}. Please pass one when registering."
+            )
         for key, child in definition.flatten_with_keys_fn(node)[0]:
             visit(child, (*path, key))
 
@@ -413,7 +434,9 @@ def key_get(tree: Any, path: Iterable) -> Any:
     return tree
 
 
-def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: Callable[[Any], bool] | None = None) -> list | None:
+def _broadcast_to_and_flatten(
+    tree: Any, treespec: TreeSpec, is_leaf: Callable[[Any], bool] | None = None
+) -> list | None:
     """The leaves of `tree`, one that stands for a whole subtree of `treespec` repeated; None if they do not fit."""
     if _is_leaf(tree, is_leaf):
         return [tree] * treespec.num_leaves
@@ -440,7 +463,11 @@ def treespec_dumps(treespec: TreeSpec, protocol: int | None = None) -> str:
             return {"type": None, "context": None, "children_spec": []}
         if spec.type in (namedtuple, defaultdict):
             raise NotImplementedError(f"treespec_dumps: a {spec.type.__name__} cannot be written; use dicts and tuples")
-        return {"type": known[spec.type], "context": json.dumps(spec.context), "children_spec": [pack(c) for c in spec.children_specs]}
+        return {
+            "type": known[spec.type],
+            "context": json.dumps(spec.context),
+            "children_spec": [pack(c) for c in spec.children_specs],
+        }
 
     return json.dumps([1 if protocol is None else protocol, pack(treespec)])
 
@@ -451,6 +478,8 @@ def treespec_loads(serialized: str) -> TreeSpec:
     def unpack(data: dict) -> TreeSpec:
         if data["type"] is None:
             return _LEAF
-        return TreeSpec(_names[data["type"]], json.loads(data["context"]), [unpack(child) for child in data["children_spec"]])
+        return TreeSpec(
+            _names[data["type"]], json.loads(data["context"]), [unpack(child) for child in data["children_spec"]]
+        )
 
     return unpack(json.loads(serialized)[1])

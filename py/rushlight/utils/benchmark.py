@@ -21,7 +21,12 @@ class Measurement:
     """
 
     def __init__(
-        self, number_per_run: int, raw_times: list[float], label: str | None = None, sub_label: str | None = None, description: str | None = None
+        self,
+        number_per_run: int,
+        raw_times: list[float],
+        label: str | None = None,
+        sub_label: str | None = None,
+        description: str | None = None,
     ) -> None:
         self.number_per_run = number_per_run
         self.raw_times = raw_times
@@ -51,7 +56,8 @@ class Measurement:
 
     def __repr__(self) -> str:
         name = " ".join(filter(None, (self.label, self.sub_label, self.description)))
-        return f"<Measurement {name}: median {_seconds(self.median)}, IQR {_seconds(self.iqr)}, {len(self.raw_times)} runs of {self.number_per_run}>"
+        spread = f"median {_seconds(self.median)}, IQR {_seconds(self.iqr)}"
+        return f"<Measurement {name}: {spread}, {len(self.raw_times)} runs of {self.number_per_run}>"
 
 
 def _seconds(t: float) -> str:
@@ -75,7 +81,7 @@ class Timer:
         setup: str = "pass",
         global_setup: str = "",
         timer: Callable[[], float] = timer,
-        globals: dict[str, Any] | None = None,  # noqa: A002 (PyTorch's name)
+        globals: dict[str, Any] | None = None,
         label: str | None = None,
         sub_label: str | None = None,
         description: str | None = None,
@@ -84,7 +90,9 @@ class Timer:
         language: Any = "python",
     ) -> None:
         if str(language).lower() not in ("python", "language.python"):
-            raise NotImplementedError(f"benchmark.Timer: language {language} is not in Rushlight; only Python statements can be timed")
+            raise NotImplementedError(
+                f"benchmark.Timer: language {language} is not in Rushlight; only Python statements can be timed"
+            )
         self._timer = _timeit.Timer(stmt, setup, timer, dict(globals or {}))
         self._names = (label, sub_label, description)
         self._threads = num_threads
@@ -116,7 +124,9 @@ class Timer:
                 callback(number, times[-1])
         return Measurement(number, times, *self._names)
 
-    def adaptive_autorange(self, threshold: float = 0.1, *, min_run_time: float = 0.01, max_run_time: float = 10.0, callback: Any = None) -> Measurement:
+    def adaptive_autorange(
+        self, threshold: float = 0.1, *, min_run_time: float = 0.01, max_run_time: float = 10.0, callback: Any = None
+    ) -> Measurement:
         """Like `blocked_autorange`, until the quartiles are within `threshold` of the median."""
         result = self.blocked_autorange(callback, min_run_time)
         while len(result.raw_times) < 4 or result.iqr > threshold * result.median:
@@ -148,7 +158,9 @@ class Compare:
         """The table has no colours."""
 
     def __str__(self) -> str:
-        rows = [(" ".join(filter(None, (m.label, m.sub_label, m.description))), _seconds(m.median)) for m in self._results]
+        rows = [
+            (" ".join(filter(None, (m.label, m.sub_label, m.description))), _seconds(m.median)) for m in self._results
+        ]
         width = max((len(name) for name, _ in rows), default=0)
         return "\n".join(f"{name:<{width}}  {time:>12}" for name, time in rows)
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import rushlight as torch
 
-from ._pytree import tree_map as tree_map
+from ._pytree import tree_map as tree_map  # noqa: PLC0414 (programs take it from here)
 
 __all__ = [
     "CheckpointError",
-    "CheckpointFunction",
+    "CheckpointFunction",  # noqa: F822 (by __getattr__)
     "CheckpointPolicy",
     "checkpoint",
     "checkpoint_sequential",
@@ -44,9 +44,13 @@ def noop_context_fn() -> tuple[Any, Any]:
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 
-def create_selective_checkpoint_contexts(policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False) -> tuple[Any, Any]:
+def create_selective_checkpoint_contexts(
+    policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False
+) -> tuple[Any, Any]:
     """Would let some operations keep their results. Raises NotImplementedError."""
-    raise NotImplementedError("selective checkpointing is not in Rushlight yet: checkpoint whole blocks, or smaller ones")
+    raise NotImplementedError(
+        "selective checkpointing is not in Rushlight yet: checkpoint whole blocks, or smaller ones"
+    )
 
 
 _debug: bool | None = None
@@ -147,7 +151,11 @@ def _checkpoint_function() -> type:
                     outputs = ctx.run_function(*detached)
             if isinstance(outputs, torch.Tensor):
                 outputs = (outputs,)
-            pairs = [(o, g) for o, g in zip(outputs, grads) if isinstance(o, torch.Tensor) and o.requires_grad and g is not None]
+            pairs = [
+                (o, g)
+                for o, g in zip(outputs, grads)
+                if isinstance(o, torch.Tensor) and o.requires_grad and g is not None
+            ]
             if not pairs:
                 raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
             torch.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
@@ -177,7 +185,8 @@ def checkpoint(
     """`function(*args, **kwargs)` without keeping what its backward needs: backward runs it again.
 
     Args:
-        use_reentrant: False is recommended; True is the older form, whose inputs must include one that requires gradients.
+        use_reentrant: False is recommended; True is the older form, whose inputs must include one that requires
+            gradients.
         preserve_rng_state: draw the same random numbers in the second run (default).
         context_fn: gives a context for the first run and one for the second.
         determinism_check: "default" compares shapes and dtypes of the two runs, "none" does not.
@@ -192,7 +201,8 @@ def checkpoint(
     preserve = kwargs.pop("preserve_rng_state", True)
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. use_reentrant=False is recommended.",
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. use_reentrant=False is "
+            "recommended.",
             stacklevel=2,
         )
         use_reentrant = True
@@ -246,13 +256,15 @@ def _not_reentrant(
             if count < len(shapes):
                 if check == "default" and describe(tensor) != shapes[count]:
                     raise CheckpointError(
-                        "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the "
+                        "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata "
+                        "than during the "
                         f"forward pass: saved tensor {count}: {shapes[count]}, recomputed {describe(tensor)}"
                     )
                 again[count] = tensor.detach()
             elif check == "default":
                 raise CheckpointError(
-                    "torch.utils.checkpoint: trying to save more tensors during recomputation than during the original forward pass."
+                    "torch.utils.checkpoint: trying to save more tensors during recomputation than during the "
+                    "original forward pass."
                 )
             count += 1
             if early_stop and count == len(shapes):
@@ -267,7 +279,8 @@ def _not_reentrant(
                     pass
         if count != len(shapes) and check == "default":
             raise CheckpointError(
-                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation. "
+                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and "
+                "recomputation. "
                 f"Number of tensors saved during forward: {len(shapes)}; during recomputation: {count}"
             )
 
@@ -275,18 +288,23 @@ def _not_reentrant(
         if handle.number not in again:
             run_again()
         if handle.number not in again:
-            raise CheckpointError(f"torch.utils.checkpoint: recomputation did not save tensor {handle.number} of {len(shapes)}")
+            raise CheckpointError(
+                f"torch.utils.checkpoint: recomputation did not save tensor {handle.number} of {len(shapes)}"
+            )
         return again.pop(handle.number)
 
     with torch.autograd.graph.saved_tensors_hooks(pack, unpack), first_context:
         return function(*args, **kwargs)
 
 
-def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:  # noqa: A002
+def checkpoint_sequential(
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
+) -> Any:
     """Runs a sequence of modules in `segments` pieces, each but the last one checkpointed."""
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly.", stacklevel=2
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly.",
+            stacklevel=2,
         )
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
@@ -317,5 +335,3 @@ def get_device_states(*args: Any) -> tuple[list, list]:
 
 def set_device_states(devices: Any, states: Any, *, device_type: str | None = None) -> None:
     """Sets what `get_device_states` gave."""
-
-

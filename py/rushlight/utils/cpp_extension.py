@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BuildExtension", "CUDAExtension", "CUDA_HOME", "CppExtension", "include_paths", "load", "load_inline"]
+__all__ = ["CUDA_HOME", "BuildExtension", "CUDAExtension", "CppExtension", "include_paths", "load", "load_inline"]
 
 CUDA_HOME = None
 ROCM_HOME = None
@@ -12,7 +12,8 @@ ROCM_HOME = None
 
 def _missing(name: str) -> NotImplementedError:
     return NotImplementedError(
-        f"utils.cpp_extension.{name}: extensions in C++ or CUDA are written against PyTorch's ABI, which Rushlight has not; "
+        f"utils.cpp_extension.{name}: extensions in C++ or CUDA are written against PyTorch's ABI, which Rushlight "
+        "has not; "
         "use the pure Python path of the library, or a torch.autograd.Function"
     )
 
@@ -27,12 +28,12 @@ def load_inline(name: str, *args: Any, **kwargs: Any) -> Any:
     raise _missing("load_inline")
 
 
-def CppExtension(name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 (PyTorch's name)
+def CppExtension(name: str, *args: Any, **kwargs: Any) -> Any:
     """An extension for setuptools. Raises NotImplementedError."""
     raise _missing("CppExtension")
 
 
-def CUDAExtension(name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 (PyTorch's name)
+def CUDAExtension(name: str, *args: Any, **kwargs: Any) -> Any:
     """An extension for setuptools. Raises NotImplementedError."""
     raise _missing("CUDAExtension")
 

@@ -38,7 +38,11 @@ class RemovableHandle:
                 del hooks[self.id]
 
     def __getstate__(self) -> tuple:
-        return (self.hooks_dict_ref(), self.id, *([tuple(d() for d in self.extra_dict_ref)] if self.extra_dict_ref else []))
+        return (
+            self.hooks_dict_ref(),
+            self.id,
+            *([tuple(d() for d in self.extra_dict_ref)] if self.extra_dict_ref else []),
+        )
 
     def __setstate__(self, state: tuple) -> None:
         hooks = OrderedDict() if state[0] is None else state[0]
@@ -50,7 +54,7 @@ class RemovableHandle:
     def __enter__(self) -> RemovableHandle:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.remove()
 
 

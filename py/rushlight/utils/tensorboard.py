@@ -1,4 +1,6 @@
-"""`SummaryWriter`: event files for TensorBoard, written with the `tensorboard` package (`pip install rushlight[tensorboard]`)."""
+"""`SummaryWriter`: event files for TensorBoard, written with the `tensorboard` package (`pip install
+rushlight[tensorboard]`).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ def _package() -> Any:
         from tensorboard.summary.writer import event_file_writer
     except ImportError as error:
         raise ModuleNotFoundError(
-            "utils.tensorboard.SummaryWriter needs the package tensorboard: pip install 'rushlight[tensorboard]'", name="tensorboard"
+            "utils.tensorboard.SummaryWriter needs the package tensorboard: pip install 'rushlight[tensorboard]'",
+            name="tensorboard",
         ) from error
     return event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, event_file_writer
 
@@ -108,7 +111,9 @@ class SummaryWriter:
     def _get_file_writer(self, folder: str = "") -> FileWriter:
         writer = self._writers.get(folder)
         if writer is None:
-            writer = self._writers[folder] = FileWriter(os.path.join(self.log_dir, folder) if folder else self.log_dir, *self._options)
+            writer = self._writers[folder] = FileWriter(
+                os.path.join(self.log_dir, folder) if folder else self.log_dir, *self._options
+            )
             if self.purge_step is not None:
                 event_pb2 = writer._proto[0]
                 event = event_pb2.Event(step=self.purge_step, wall_time=time.time())
@@ -144,7 +149,13 @@ class SummaryWriter:
         """Writes one number."""
         self._write(self._value(tag=tag, simple_value=_number(scalar_value)), global_step, walltime)
 
-    def add_scalars(self, main_tag: str, tag_scalar_dict: dict[str, Any], global_step: int | None = None, walltime: float | None = None) -> None:
+    def add_scalars(
+        self,
+        main_tag: str,
+        tag_scalar_dict: dict[str, Any],
+        global_step: int | None = None,
+        walltime: float | None = None,
+    ) -> None:
         """Writes several numbers to show in one diagram, each into a folder of its own."""
         for tag, value in tag_scalar_dict.items():
             folder = f"{main_tag.replace('/', '_')}_{tag}"
@@ -197,7 +208,12 @@ class SummaryWriter:
         self._write(self._value(tag=tag, histo=histogram), global_step, walltime)
 
     def add_image(
-        self, tag: str, img_tensor: Any, global_step: int | None = None, walltime: float | None = None, dataformats: str = "CHW"
+        self,
+        tag: str,
+        img_tensor: Any,
+        global_step: int | None = None,
+        walltime: float | None = None,
+        dataformats: str = "CHW",
     ) -> None:
         """Writes an image: bytes, or floats in [0, 1], laid out as `dataformats` says ("CHW", "HWC", "HW")."""
         array = _pixels(_array(img_tensor), dataformats)
@@ -208,7 +224,12 @@ class SummaryWriter:
         self._write(self._value(tag=tag, image=image), global_step, walltime)
 
     def add_images(
-        self, tag: str, img_tensor: Any, global_step: int | None = None, walltime: float | None = None, dataformats: str = "NCHW"
+        self,
+        tag: str,
+        img_tensor: Any,
+        global_step: int | None = None,
+        walltime: float | None = None,
+        dataformats: str = "NCHW",
     ) -> None:
         """Writes several images side by side."""
         import numpy as np
@@ -224,7 +245,9 @@ class SummaryWriter:
             grid[y * array.shape[1] : (y + 1) * array.shape[1], x * array.shape[2] : (x + 1) * array.shape[2]] = picture
         self.add_image(tag, grid, global_step, walltime, dataformats="HWC")
 
-    def add_figure(self, tag: str, figure: Any, global_step: int | None = None, close: bool = True, walltime: float | None = None) -> None:
+    def add_figure(
+        self, tag: str, figure: Any, global_step: int | None = None, close: bool = True, walltime: float | None = None
+    ) -> None:
         """Writes one or several figures of matplotlib."""
         import numpy as np
 
@@ -236,13 +259,17 @@ class SummaryWriter:
 
                 plt.close(one)
 
-    def add_text(self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None) -> None:
+    def add_text(
+        self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None
+    ) -> None:
         """Writes text, in Markdown."""
         _, summary_pb2, tensor_pb2, shape_pb2, _ = self.file_writer._proto
         data = summary_pb2.SummaryMetadata.PluginData(plugin_name="text", content=b"")
         shape = shape_pb2.TensorShapeProto(dim=[shape_pb2.TensorShapeProto.Dim(size=1)])
         tensor = tensor_pb2.TensorProto(dtype="DT_STRING", string_val=[str(text_string).encode()], tensor_shape=shape)
-        value = self._value(tag=f"{tag}/text_summary", metadata=summary_pb2.SummaryMetadata(plugin_data=data), tensor=tensor)
+        value = self._value(
+            tag=f"{tag}/text_summary", metadata=summary_pb2.SummaryMetadata(plugin_data=data), tensor=tensor
+        )
         self._write(value, global_step, walltime)
 
     def add_hparams(
@@ -262,13 +289,20 @@ class SummaryWriter:
         for tag, value in metric_dict.items():
             self._write(self._value(tag=tag, simple_value=_number(value)), global_step, None, folder)
 
-    def add_graph(self, model: Any, input_to_model: Any = None, verbose: bool = False, use_strict_trace: bool = True) -> None:
+    def add_graph(
+        self, model: Any, input_to_model: Any = None, verbose: bool = False, use_strict_trace: bool = True
+    ) -> None:
         """Would write the graph of a model. Raises NotImplementedError."""
-        raise NotImplementedError("SummaryWriter.add_graph needs tracing, which is not in Rushlight yet; add_text(repr(model)) shows its modules")
+        raise NotImplementedError(
+            "SummaryWriter.add_graph needs tracing, which is not in Rushlight yet; add_text(repr(model)) shows its "
+            "modules"
+        )
 
     def add_embedding(self, mat: Any, *args: Any, **kwargs: Any) -> None:
         """Would write points for the projector. Raises NotImplementedError."""
-        raise NotImplementedError("SummaryWriter.add_embedding is not in Rushlight yet; add_histogram and add_image are")
+        raise NotImplementedError(
+            "SummaryWriter.add_embedding is not in Rushlight yet; add_histogram and add_image are"
+        )
 
     def flush(self) -> None:
         """Writes what waits."""
@@ -285,7 +319,7 @@ class SummaryWriter:
     def __enter__(self) -> SummaryWriter:
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
 
@@ -295,7 +329,9 @@ def _pixels(array: Any, dataformats: str) -> Any:
 
     order = dataformats.upper()
     if len(order) != array.ndim or set(order) - set("CHW"):
-        raise AssertionError(f"size of tensor and format are different: shape {list(array.shape)}, dataformats {dataformats!r}")
+        raise AssertionError(
+            f"size of tensor and format are different: shape {list(array.shape)}, dataformats {dataformats!r}"
+        )
     if "C" not in order:
         array, order = array[..., None], order + "C"
     array = array.transpose([order.index(c) for c in "HWC"])

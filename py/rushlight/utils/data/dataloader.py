@@ -1,4 +1,7 @@
-"""The DataLoader: checks its arguments, chooses samplers, and iterates in this process (worker processes live in `_multiprocess.py`)."""
+"""The DataLoader: checks its arguments, chooses samplers, and iterates in this process.
+
+Other ways to iterate are further subclasses of `_BaseDataLoaderIter`, chosen in `DataLoader._get_iterator`.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,9 @@ class DataLoader(Generic[_T_co]):
             self._dataset_kind = _DatasetKind.Iterable
             for name, given in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if given is not None:
-                    raise ValueError(f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={given}")
+                    raise ValueError(
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={given}"
+                    )
         else:
             self._dataset_kind = _DatasetKind.Map
             shuffle = bool(shuffle)
@@ -144,7 +149,9 @@ class DataLoader(Generic[_T_co]):
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
+                raise ValueError(
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+                )
             batch_size, drop_last = None, False
         elif batch_size is None and drop_last:
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
@@ -171,7 +178,14 @@ class DataLoader(Generic[_T_co]):
         self._iterator = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self.__initialized and name in ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"):
+        if self.__initialized and name in (
+            "batch_size",
+            "batch_sampler",
+            "sampler",
+            "drop_last",
+            "dataset",
+            "persistent_workers",
+        ):
             raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
 
@@ -185,7 +199,8 @@ class DataLoader(Generic[_T_co]):
         if context is not None:
             if self.num_workers == 0:
                 raise ValueError(
-                    f"multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers={self.num_workers}"
+                    "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+                    f"num_workers={self.num_workers}"
                 )
             import multiprocessing
             import multiprocessing.context
@@ -194,12 +209,14 @@ class DataLoader(Generic[_T_co]):
                 methods = multiprocessing.get_all_start_methods()
                 if context not in methods:
                     raise ValueError(
-                        f"multiprocessing_context option should specify a valid start method in {methods!r}, but got multiprocessing_context={context!r}"
+                        f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
+                        f"multiprocessing_context={context!r}"
                     )
                 context = multiprocessing.get_context(context)
             if not isinstance(context, multiprocessing.context.BaseContext):
                 raise TypeError(
-                    "multiprocessing_context option should be a valid context object or a string specifying the start method, "
+                    "multiprocessing_context option should be a valid context object or a string specifying the start "
+                    "method, "
                     f"but got multiprocessing_context={context}"
                 )
         self.__multiprocessing_context = context
@@ -215,9 +232,10 @@ class DataLoader(Generic[_T_co]):
     def _get_iterator(self) -> _BaseDataLoaderIter:
         if self.num_workers == 0:
             return _SingleProcessDataLoaderIter(self)
-        from ._multiprocess import _MultiProcessingDataLoaderIter
-
-        return _MultiProcessingDataLoaderIter(self)
+        raise NotImplementedError(
+            f"DataLoader(num_workers={self.num_workers}): worker processes are not in Rushlight yet; give num_workers=0, "
+            "which loads in this process"
+        )
 
     def __iter__(self) -> _BaseDataLoaderIter:
         if not (self.persistent_workers and self.num_workers > 0):
@@ -284,7 +302,8 @@ class _BaseDataLoaderIter:
         more = ""
         if self._num_workers > 0:
             more = (
-                "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset replica at each "
+                "For multiprocessing data-loading, this could be caused by not properly configuring the "
+                "IterableDataset replica at each "
                 "worker: see get_worker_info()."
             )
         warnings.warn(
@@ -304,11 +323,11 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
         super().__init__(loader)
         if self._timeout != 0:
             raise AssertionError("DataLoader: a timeout needs num_workers > 0")
-        fetcher = _DatasetKind.create_fetcher(self._dataset_kind, self._dataset, self._auto_collation, self._collate_fn, self._drop_last)
+        fetcher = _DatasetKind.create_fetcher(
+            self._dataset_kind, self._dataset, self._auto_collation, self._collate_fn, self._drop_last
+        )
         self._dataset_fetcher = fetcher
         self._fetch = fetcher.fetch
 
     def _next_data(self) -> Any:
         return self._fetch(next(self._sampler_iter))
-
-

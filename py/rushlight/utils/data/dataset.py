@@ -10,7 +10,16 @@ from typing import Any, Generic, TypeVar
 
 import rushlight as torch
 
-__all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset", "random_split"]
+__all__ = [
+    "ChainDataset",
+    "ConcatDataset",
+    "Dataset",
+    "IterableDataset",
+    "StackDataset",
+    "Subset",
+    "TensorDataset",
+    "random_split",
+]
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -69,7 +78,9 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: torch.Tensor) -> None:
         if not all(tensors[0].size(0) == t.size(0) for t in tensors):
-            raise AssertionError(f"Size mismatch between tensors: their first dimensions are {[t.size(0) for t in tensors]}")
+            raise AssertionError(
+                f"Size mismatch between tensors: their first dimensions are {[t.size(0) for t in tensors]}"
+            )
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, ...]:
@@ -93,7 +104,10 @@ class StackDataset(Dataset):
 
     def __init__(self, *args: Dataset, **kwargs: Dataset) -> None:
         if args and kwargs:
-            raise ValueError("Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types are given.")
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both "
+                "types are given."
+            )
         if not args and not kwargs:
             raise ValueError("At least one dataset should be passed")
         parts = list(args) or list(kwargs.values())
@@ -112,7 +126,11 @@ class StackDataset(Dataset):
         columns = []
         for name in names:
             part = self.datasets[name]
-            column = part.__getitems__(indices) if callable(getattr(part, "__getitems__", None)) else [part[i] for i in indices]
+            column = (
+                part.__getitems__(indices)
+                if callable(getattr(part, "__getitems__", None))
+                else [part[i] for i in indices]
+            )
             if len(column) != len(indices):
                 raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(column)}")
             columns.append(column)
@@ -159,7 +177,9 @@ class ConcatDataset(Dataset[_T_co]):
     def __getitem__(self, idx: int) -> _T_co:
         if idx < 0:
             if -idx > len(self):
-                raise ValueError(f"absolute value of index should not exceed dataset length: got {idx}, length {len(self)}")
+                raise ValueError(
+                    f"absolute value of index should not exceed dataset length: got {idx}, length {len(self)}"
+                )
             idx += len(self)
         part = bisect_right(self.cumulative_sizes, idx)
         if part == len(self.datasets):
@@ -221,7 +241,8 @@ class Subset(Dataset[_T_co]):
 
 
 def random_split(dataset: Dataset, lengths: Sequence[int | float], generator: Any = None) -> list[Subset]:
-    """Splits `dataset` at random into parts of the given lengths, or fractions that sum to 1 (what is left over goes round robin).
+    """Splits `dataset` at random into parts of the given lengths, or fractions that sum to 1 (what is left over goes
+    round robin).
 
     Raises:
         ValueError: if the lengths do not sum to the dataset's length.
@@ -242,9 +263,13 @@ def random_split(dataset: Dataset, lengths: Sequence[int | float], generator: An
         lengths = sizes
         for number, size in enumerate(lengths):
             if size == 0:
-                warnings.warn(f"Length of split at index {number} is 0. This might result in an empty dataset.", stacklevel=2)
+                warnings.warn(
+                    f"Length of split at index {number} is 0. This might result in an empty dataset.", stacklevel=2
+                )
     if sum(lengths) != total:
-        raise ValueError(f"Sum of input lengths does not equal the length of the input dataset! {list(lengths)} against {total}")
+        raise ValueError(
+            f"Sum of input lengths does not equal the length of the input dataset! {list(lengths)} against {total}"
+        )
     order = torch.randperm(total, generator=generator or torch.default_generator).tolist()
     parts, end = [], 0
     for size in lengths:

@@ -16,7 +16,8 @@ __all__ = ["DistributedSampler"]
 class DistributedSampler(Sampler):
     """Every `num_replicas`-th index, beginning at `rank`, of an order that all processes agree on.
 
-    Call `set_epoch` before each epoch, or the order stays the same. Without `drop_last` some samples come twice, so that all shares are
+    Call `set_epoch` before each epoch, or the order stays the same. Without `drop_last` some samples come twice, so
+    that all shares are
     of one length.
 
     Raises:

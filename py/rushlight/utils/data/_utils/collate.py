@@ -95,9 +95,13 @@ def collate(batch: list, *, collate_fn_map: dict[type | tuple[type, ...], Callab
             if isinstance(elem, known):
                 return collate_fn_map[known](batch, collate_fn_map=collate_fn_map)
         if _is_numpy(elem):
-            return (_collate_arrays if cls.__name__ == "ndarray" else _collate_numpy_scalars)(batch, collate_fn_map=collate_fn_map)
+            return (_collate_arrays if cls.__name__ == "ndarray" else _collate_numpy_scalars)(
+                batch, collate_fn_map=collate_fn_map
+            )
     if isinstance(elem, collections.abc.Mapping):
-        return _rebuild_mapping(elem, {key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in elem})
+        return _rebuild_mapping(
+            elem, {key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in elem}
+        )
     if _is_namedtuple(elem):
         return cls(*(collate(samples, collate_fn_map=collate_fn_map) for samples in zip(*batch)))
     if isinstance(elem, collections.abc.Sequence):
@@ -149,7 +153,8 @@ default_collate_fn_map: dict[type | tuple[type, ...], Callable] = {
 
 
 def default_collate(batch: list) -> Any:
-    """Samples to a batch: tensors and arrays are stacked, numbers become a tensor, and the structure around them (tuples, lists, dicts) stays.
+    """Samples to a batch: tensors and arrays are stacked, numbers become a tensor, and the structure around them
+    (tuples, lists, dicts) stays.
 
     Raises:
         TypeError: for elements of other kinds.

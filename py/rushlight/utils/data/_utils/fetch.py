@@ -35,7 +35,9 @@ class MapFetcher:
         return self.collate_fn([dataset[i] for i in index])
 
     def _gather(self, index: Any) -> Any:
-        """The same for tensors with the default collation: a batch is one indexing of each tensor, not a stack of its rows."""
+        """The same for tensors with the default collation: a batch is one indexing of each tensor, not a stack of its
+        rows.
+        """
         if set(map(type, index)) != {int}:
             return MapFetcher.fetch(self, index)
         dataset = self.dataset
@@ -66,7 +68,9 @@ class IterableFetcher:
         self.ended = False
 
     def fetch(self, index: Any) -> Any:
-        """The next `len(index)` samples as a batch (or, without batching, the next one). Raises StopIteration at the end."""
+        """The next `len(index)` samples as a batch (or, without batching, the next one). Raises StopIteration at the
+        end.
+        """
         if self.ended:
             raise StopIteration
         if not self.auto_collation:
