@@ -78,7 +78,7 @@ fn fits_one(object: Object, kind: Kind) -> bool {
         Kind::Device => types::is_device(object),
         Kind::Layout => object.is_instance_of::<types::Layout>(),
         Kind::MemoryFormat => object.is_instance_of::<types::PyMemoryFormat>(),
-        Kind::Generator => object.is_none(),
+        Kind::Generator => object.is_instance_of::<crate::generator::PyGenerator>(),
         Kind::Any => true,
     }
 }
@@ -142,6 +142,7 @@ arg!(['x] &'x str => &'a str, Str, string);
 arg!([] DType => DType, DType, types::dtype);
 arg!([] Device => Device, Device, types::device);
 arg!([] types::Strided => types::Strided, Layout, types::strided);
+arg!([] rushlight::random::Generator => rushlight::random::Generator, Generator, crate::generator::of);
 arg!([] MemoryFormat => MemoryFormat, MemoryFormat, types::memory_format_of);
 
 impl<'x> Arg for Object<'x> {

@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod functions;
 mod gate;
+mod generator;
 mod output;
 mod overrides;
 mod publish;
@@ -29,6 +30,8 @@ fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
     types::install(m)?;
     class::install(m)?;
     m.add_class::<storage::PyStorage>()?;
+    m.add_class::<generator::PyGenerator>()?;
+    m.add("default_generator", generator::PyGenerator(rushlight::random::default_generator().clone()))?;
     overrides::install(m)?;
     autograd::install(m)?;
     publish::install(m)?;
