@@ -13,6 +13,7 @@ mod amx;
 mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod cpu;
+pub mod distance;
 mod dots;
 mod pack;
 mod piece;
