@@ -27,7 +27,9 @@ impl Norm {
 }
 
 /// f32 or f64.
-pub trait Float: Copy + Send + Sync + 'static + PartialOrd + std::ops::Sub<Output = Self> + std::ops::Add<Output = Self> {
+pub trait Float:
+    Copy + Send + Sync + 'static + PartialOrd + std::ops::Sub<Output = Self> + std::ops::Add<Output = Self>
+{
     const ZERO: Self;
     const ONE: Self;
     fn abs(self) -> Self;

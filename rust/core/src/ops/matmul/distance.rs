@@ -3,9 +3,9 @@
 use crate::autograd::Ctx;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::kernels::iter::Operand;
 use crate::kernels::matmul::distance::{Float, Norm, distances};
 use crate::kernels::matmul::fused;
-use crate::kernels::iter::Operand;
 use crate::layout::{Shape, broadcast};
 use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::ops::binary::pow;
@@ -23,7 +23,14 @@ pub struct Cdist {
 }
 
 impl Cdist {
-    fn fill<T: Float + crate::kernels::matmul::Source>(&self, x: &Tensor, y: &Tensor, to: &Tensor, two: T::Wide, one: T::Wide) {
+    fn fill<T: Float + crate::kernels::matmul::Source>(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        to: &Tensor,
+        two: T::Wide,
+        one: T::Wide,
+    ) {
         let (m, n, d) = (x.shape()[x.ndim() - 2], y.shape()[y.ndim() - 2], x.shape()[x.ndim() - 1]);
         // SAFETY: dense live tensors of this dtype; the result is ours.
         let (xs, ys, out) = unsafe {
@@ -41,7 +48,8 @@ impl Cdist {
             let square = |row: &[T]| row.iter().fold(T::ZERO, |sum, v| sum + v.square());
             all.chunks_exact(d.max(1)).map(square).collect()
         };
-        let (x_squares, y_squares) = if d == 0 { (vec![T::ZERO; out.len()], vec![T::ZERO; out.len()]) } else { (squares(xs), squares(ys)) };
+        let (x_squares, y_squares) =
+            if d == 0 { (vec![T::ZERO; out.len()], vec![T::ZERO; out.len()]) } else { (squares(xs), squares(ys)) };
         let turned = y.layout().transpose(y.ndim() - 2, y.ndim() - 1);
         let right = Operand { shape: turned.shape(), strides: turned.strides(), dense: false, ..y.operand() };
         let operands = [to.operand(), x.operand(), right];

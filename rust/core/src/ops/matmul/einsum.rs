@@ -33,7 +33,9 @@ impl Subscripts {
             match c {
                 '.' => {
                     if after.is_some() {
-                        return fail(format!("found '.' for an operand for which an ellipsis was already found in {whole:?}"));
+                        return fail(format!(
+                            "found '.' for an operand for which an ellipsis was already found in {whole:?}"
+                        ));
                     }
                     if rest.next() != Some('.') || rest.next() != Some('.') {
                         return fail(format!("found '.' in {whole:?} that is not part of any ellipsis (...)"));
@@ -212,7 +214,9 @@ pub fn einsum(equation: &str, operands: &[Tensor], path: Option<&[i64]>) -> Resu
             } else {
                 ("a number of subscripts that does not match the number of dimensions", " and no ellipsis was given")
             };
-            let text = format!("the number of subscripts in the equation ({letters}) does not match the number of dimensions ({ndim}) for operand {i}{none}");
+            let text = format!(
+                "the number of subscripts in the equation ({letters}) does not match the number of dimensions ({ndim}) for operand {i}{none}"
+            );
             return fail(format!("{text}: {more}"));
         }
         let own = ndim - letters;
@@ -227,7 +231,10 @@ pub fn einsum(equation: &str, operands: &[Tensor], path: Option<&[i64]>) -> Resu
                     return fail(format!("output subscript {} appears more than once in the output", show(label)));
                 }
                 if !terms.iter().any(|t| t.has(label)) {
-                    let text = format!("output subscript {} does not appear in the equation for any input operand", show(label));
+                    let text = format!(
+                        "output subscript {} does not appear in the equation for any input operand",
+                        show(label)
+                    );
                     return fail(text);
                 }
             }

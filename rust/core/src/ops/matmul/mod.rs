@@ -66,17 +66,22 @@ fn product_shape(a: &[usize], b: &[usize]) -> Result<Shape> {
     if k != l {
         return fail(match (a.len(), b.len()) {
             (1, 1) => {
-                let of = format!("inconsistent tensor size, expected tensor [{k}] and src [{l}] to have the same number of");
+                let of =
+                    format!("inconsistent tensor size, expected tensor [{k}] and src [{l}] to have the same number of");
                 format!("{of} elements, but got {k} and {l} elements respectively")
             }
-            (2.., 1) => format!("size mismatch, got input ({}), mat ({}x{k}), vec ({l})", rows.unwrap_or(1), rows.unwrap_or(1)),
+            (2.., 1) => {
+                format!("size mismatch, got input ({}), mat ({}x{k}), vec ({l})", rows.unwrap_or(1), rows.unwrap_or(1))
+            }
             (_, 2) => {
                 let m: usize = a[..a.len() - 1].iter().product();
                 format!("mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {l}x{})", columns.unwrap_or(1))
             }
             _ => {
                 let batch: usize = broadcast("matmul", batch_a, batch_b)?.iter().product();
-                format!("Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k}] but got: [{batch}, {l}]; shapes {a:?} and {b:?}")
+                format!(
+                    "Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k}] but got: [{batch}, {l}]; shapes {a:?} and {b:?}"
+                )
             }
         });
     }
@@ -146,11 +151,8 @@ fn product_grads(
     let grad_b = a.map(|a| -> Result<Tensor> {
         let a = if shape_a.len() == 1 { super::shape::unsqueeze(&a, 0)? } else { a };
         let a = a.conj()?;
-        let grad = if shape_b.len() <= 2 && a.ndim() > 2 {
-            rows(&a)?.t()?.matmul(&rows(&g)?)?
-        } else {
-            a.t()?.matmul(&g)?
-        };
+        let grad =
+            if shape_b.len() <= 2 && a.ndim() > 2 { rows(&a)?.t()?.matmul(&rows(&g)?)? } else { a.t()?.matmul(&g)? };
         if shape_b.len() == 1 { flat_end(&grad, -1) } else { Ok(grad) }
     });
     Ok([grad_a.transpose()?, grad_b.transpose()?])
@@ -222,8 +224,7 @@ impl Op for MatMul {
         let mut grads = ctx.grads();
         let a = if ctx.needs(1) { Some(ctx.input(0)?) } else { None };
         let b = if ctx.needs(0) { Some(ctx.input(1)?) } else { None };
-        let [grad_a, grad_b] =
-            product_grads(&ctx.grad(0)?, [ctx.shape(0), ctx.shape(1)], [a, b], Scalar::Int(1))?;
+        let [grad_a, grad_b] = product_grads(&ctx.grad(0)?, [ctx.shape(0), ctx.shape(1)], [a, b], Scalar::Int(1))?;
         (grads[0], grads[1]) = (grad_a, grad_b);
         Ok(grads)
     }
@@ -242,7 +243,9 @@ impl Op for AddMm {
         let fits = input.ndim() <= shape.len() && broadcast("addmm", input.shape(), &shape).is_ok_and(|s| s == shape);
         if !fits {
             let given = input.shape();
-            let text = format!("The expanded size of the tensor must match: input of shape {given:?} does not expand to {shape:?}");
+            let text = format!(
+                "The expanded size of the tensor must match: input of shape {given:?} does not expand to {shape:?}"
+            );
             return Err(Error::custom("addmm", text));
         }
         new(a.dtype(), shape)
@@ -285,13 +288,16 @@ impl Op for Linear {
         let (x, weight) = (&inputs[0], &inputs[1]);
         let ([batch @ .., k], [n, l]) = (x.shape(), weight.shape()) else {
             let (x, weight) = (x.shape(), weight.shape());
-            let text = format!("expected an input of at least one dimension and a weight of two, got {x:?} and {weight:?}");
+            let text =
+                format!("expected an input of at least one dimension and a weight of two, got {x:?} and {weight:?}");
             return Err(Error::custom("linear", text));
         };
         if k != l {
             let m: usize = batch.iter().product();
             let what = format!("an input of shape {:?} and a weight of shape {:?}", x.shape(), weight.shape());
-            let text = format!("mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {l}x{n}): expected the last dimension of the input to be {l}, got {what}");
+            let text = format!(
+                "mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {l}x{n}): expected the last dimension of the input to be {l}, got {what}"
+            );
             return Err(Error::custom("linear", text));
         }
         check_dtype("linear", x, weight)?;

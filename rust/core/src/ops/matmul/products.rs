@@ -193,7 +193,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 pub fn bilinear(a: &Tensor, b: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let ([batch @ .., i], [batch_b @ .., j], [o, wi, wj]) = (a.shape(), b.shape(), weight.shape()) else {
         let given = format!("{:?}, {:?} and {:?}", a.shape(), b.shape(), weight.shape());
-        return fail("bilinear", format!("expected inputs of at least one dimension and a weight of three, got {given}"));
+        return fail(
+            "bilinear",
+            format!("expected inputs of at least one dimension and a weight of three, got {given}"),
+        );
     };
     if batch != batch_b {
         let given = format!("{:?} and {:?}", a.shape(), b.shape());
@@ -201,7 +204,10 @@ pub fn bilinear(a: &Tensor, b: &Tensor, weight: &Tensor, bias: Option<&Tensor>) 
     }
     for (name, given, expected) in [("input1", i, wi), ("input2", j, wj)] {
         if given != expected {
-            return fail("bilinear", format!("{name} size does not match weight size: got {given} but expected {expected}"));
+            return fail(
+                "bilinear",
+                format!("{name} size does not match weight size: got {given} but expected {expected}"),
+            );
         }
     }
     let rows: usize = batch.iter().product();
@@ -277,7 +283,10 @@ pub fn matrix_power(x: &Tensor, n: i64) -> Result<Tensor> {
         return fail(op, format!("{text} {rows} by {columns} matrices"));
     }
     if n < 0 {
-        return Err(Error::NotImplemented { op, what: "a negative power here (raise the inverse to the positive power)" });
+        return Err(Error::NotImplemented {
+            op,
+            what: "a negative power here (raise the inverse to the positive power)",
+        });
     }
     if n == 0 {
         return eye(*rows as i64, *rows as i64, x.dtype())?.expand(x.shape())?.copy();
@@ -390,7 +399,8 @@ pub fn vecdot(x: &Tensor, y: &Tensor, dim: i64) -> Result<Tensor> {
     }
     let shape = crate::layout::broadcast(op, x.shape(), y.shape())?;
     let dim = crate::layout::wrap_dim(op, dim, shape.len())?;
-    let row = |x: &Tensor| -> Result<Tensor> { unsqueeze(&shape::movedim(&x.expand(&shape)?, &[dim as i64], &[-1])?, -2) };
+    let row =
+        |x: &Tensor| -> Result<Tensor> { unsqueeze(&shape::movedim(&x.expand(&shape)?, &[dim as i64], &[-1])?, -2) };
     let product = row(&x.conj()?)?.matmul(&row(y)?.t()?)?;
     let rest = product.shape()[..product.ndim() - 2].to_vec();
     product.reshape(&rest)
