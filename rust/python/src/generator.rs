@@ -4,7 +4,7 @@ use crate::args::{Object, is_int};
 use crate::class;
 use crate::error::raise;
 use crate::types::{self, Device};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rushlight::random::default_generator;
@@ -105,13 +105,13 @@ impl PyGenerator {
 fn seed_of(seed: &Bound<PyAny>) -> PyResult<u64> {
     if !is_int(seed.as_borrowed()) {
         let given = seed.get_type().name()?.to_string();
-        return Err(PyTypeError::new_err(format!("manual_seed expected a long, but got {given}")));
+        return Err(PyRuntimeError::new_err(format!("manual_seed expected a long, but got {given}")));
     }
     match seed.extract::<u64>() {
         Ok(seed) => Ok(seed),
         Err(_) => match seed.extract::<i64>() {
             Ok(seed) => Ok(seed as u64),
-            Err(_) => Err(PyRuntimeError::new_err(format!(
+            Err(_) => Err(PyValueError::new_err(format!(
                 "Overflow when unpacking long: expected a seed in [-0x8000_0000_0000_0000, 0xffff_ffff_ffff_ffff], got {seed}"
             ))),
         },

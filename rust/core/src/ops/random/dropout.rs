@@ -58,11 +58,11 @@ pub struct Dropout {
 impl Dropout {
     /// What the kept elements are multiplied by, rounded to the dtype as PyTorch rounds it.
     fn scale(&self, dtype: DType) -> f64 {
-        let scale = if self.p == 1.0 { 0.0 } else { 1.0 / (1.0 - self.p) };
         match dtype {
+            _ if self.p == 1.0 => 0.0,
             DType::F16 => half::f16::from_f32(1.0 / (1.0 - self.p) as f32).to_f64(),
             DType::BF16 => half::bf16::from_f32(1.0 / (1.0 - self.p) as f32).to_f64(),
-            _ => scale,
+            _ => 1.0 / (1.0 - self.p),
         }
     }
 }
@@ -123,6 +123,9 @@ pub fn dropout(x: &Tensor, p: f64, train: bool) -> Result<Tensor> {
     if p == 0.0 || !train || x.numel() == 0 {
         return Ok(x.clone());
     }
+    if p == 1.0 {
+        return x.mul(0.0);
+    }
     if x.dtype().is_complex() {
         return x.mul(&noise(x, x.shape(), p)?);
     }
@@ -149,13 +152,14 @@ pub fn native_dropout(x: &Tensor, p: f64, train: Option<bool>) -> Result<(Tensor
     Ok((both.swap_remove(0), mask))
 }
 
-/// 1 / (1 − p) or 0, in a shape, for tensors like `x`.
+/// 1 / (1 − p) or 0, in a shape, for tensors like `x`. If all are dropped, nothing is drawn.
 fn noise(x: &Tensor, shape: &[usize], p: f64) -> Result<Tensor> {
+    if p == 1.0 {
+        return Tensor::zeros(&[], x.dtype());
+    }
     crate::autograd::no_grad(|| {
         let coins = coins(x, shape, p)?;
-        if p < 1.0 {
-            coins.div_(1.0 - p)?;
-        }
+        coins.div_(1.0 - p)?;
         Ok(coins)
     })
 }
@@ -195,13 +199,11 @@ const ALPHA: f64 = 1.758_099_340_847_376_6;
 fn alpha_noise(x: &Tensor, shape: &[usize], p: f64) -> Result<(Tensor, Tensor)> {
     crate::autograd::no_grad(|| {
         let kept = coins(x, shape, p)?;
-        if p == 1.0 {
-            return Ok((kept.clone(), kept));
-        }
         let a = 1.0 / ((ALPHA * ALPHA * p + 1.0) * (1.0 - p)).sqrt();
         let shift = kept.add(-1.0)?;
         shift.mul_(ALPHA * a)?;
-        shift.add_(ALPHA * a * p)?;
+        // A bare number is rounded to the dtype before it is added, as in PyTorch; before a product it is not.
+        shift.add_(&Tensor::scalar((ALPHA * a * p).into(), shift.dtype())?)?;
         kept.mul_(a)?;
         Ok((kept, shift))
     })
@@ -211,6 +213,9 @@ fn alpha(x: &Tensor, p: f64, train: bool, whole: bool, in_place: bool) -> Result
     check(p)?;
     if p == 0.0 || !train || x.numel() == 0 {
         return Ok(x.clone());
+    }
+    if p == 1.0 {
+        return if in_place { x.mul_(0.0).map(|()| x.clone()) } else { x.mul(0.0) };
     }
     let shape = if whole { features(x)? } else { x.shape().to_vec() };
     let (factor, shift) = alpha_noise(x, &shape, p)?;

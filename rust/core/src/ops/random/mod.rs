@@ -108,6 +108,7 @@ impl Dist {
         let dtypes = match self {
             Uniform { .. } | Normal { .. } => dtype.is_float() || dtype.is_complex(),
             Exponential { .. } | Cauchy { .. } | LogNormal { .. } => dtype.is_float(),
+            Geometric { .. } => !dtype.is_complex() && dtype != DType::Bool,
             _ => !dtype.is_complex(),
         };
         match self {
@@ -580,7 +581,8 @@ impl Op for NormalBy {
             }
             match inputs.get(0) {
                 Some(mean) => z.add_(mean)?,
-                None => z.add_(self.mean)?,
+                // Rounded to the dtype before it is added, as in PyTorch.
+                None => z.add_(&Tensor::scalar(self.mean.into(), z.dtype())?)?,
             }
             out.copy_(&z)
         })

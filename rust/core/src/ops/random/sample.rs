@@ -87,7 +87,7 @@ impl Op for BernoulliBy {
         true
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
-        zero_gradients(ctx, 2)
+        zero_gradients(ctx, ctx.inputs())
     }
 }
 
