@@ -93,6 +93,11 @@ fn write(out: Object, value: &Tensor, signature: &Signature) -> PyResult<()> {
         );
         PyErr::warn(out.py(), &out.py().get_type::<PyUserWarning>(), &std::ffi::CString::new(text)?, 1)?;
     }
+    if target.storage().owner().is_some() && value.numel() * target.dtype().size() > target.storage().bytes() {
+        return Err(PyRuntimeError::new_err(
+            "Trying to resize storage that is not resizable: it belongs to somebody else",
+        ));
+    }
     let value = value.to(target.dtype()).py()?;
     class::replace(out, value);
     Ok(())

@@ -38,6 +38,7 @@ fn points(dims: &Dims) -> usize {
     dims.iter().map(|d| d.0).product()
 }
 
+/// Of a point of dimensions that have some.
 fn offset_of(dims: &Dims, mut point: usize) -> isize {
     let mut offset = 0;
     for &(size, step) in dims.iter().rev() {
@@ -81,6 +82,9 @@ unsafe fn move_one(size: usize, to: *mut u8, from: *const u8) {
 /// The blocks must be readable and `to` writable.
 pub unsafe fn load(blocks: &Blocks, to: *mut u8) {
     let (len, n) = (points(&blocks.after), blocks.offsets.len());
+    if len * n * points(&blocks.before) == 0 {
+        return;
+    }
     let (bytes, to) = (len * blocks.size, Ptr(to));
     let places = blocks.scattered();
     split(points(&blocks.before) * n, (GRAIN / len.max(1)).max(1), &|first, last| {
@@ -462,11 +466,9 @@ pub unsafe fn expand(mask: &[u8], size: usize, from: *const u8, to: *mut u8) {
     let (starts, from, to) = (starts(mask), Ptr(from.cast_mut()), Ptr(to));
     split(starts.len(), 1, &|first, last| {
         for (c, chunk) in (first..last).zip(mask[first * CHUNK..].chunks(CHUNK)) {
-            let mut n = starts[c];
-            for i in (0..chunk.len()).filter(|&i| chunk[i] != 0) {
+            for (n, i) in (starts[c]..).zip((0..chunk.len()).filter(|&i| chunk[i] != 0)) {
                 // SAFETY: the caller's promise.
                 unsafe { move_one(size, to.at((c * CHUNK + i) * size), from.at(n * size)) };
-                n += 1;
             }
         }
     });

@@ -73,7 +73,7 @@ fn full_like(x: &Tensor, value: Scalar, options: Options, format: Format) -> PyR
 }
 
 /// The dtype that a result is to have: that of `out`, if it is given.
-pub fn wanted(options: Options, out: Out) -> Option<DType> {
+fn wanted(options: Options, out: Out) -> Option<DType> {
     match out {
         Out::Into(target) => Some(target.dtype()),
         _ => options.dtype,
@@ -101,7 +101,15 @@ fn between(
 }
 
 fn empty_permuted(size: &[i64], order: &[i64], options: Options) -> PyResult<Tensor> {
-    let text = || format!("empty_permuted: expected physical_layout to be a permutation of {} dims, got {order:?}", size.len());
+    let fail = |text: String| Err(pyo3::exceptions::PyRuntimeError::new_err(text));
+    if order.len() != size.len() {
+        return fail(format!(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = {} is not equal to \
+             len(physical_layout) = {}",
+            size.len(),
+            order.len()
+        ));
+    }
     let mut strides = vec![0; size.len()];
     let mut step = 1;
     for &d in order.iter().rev() {
@@ -110,11 +118,9 @@ fn empty_permuted(size: &[i64], order: &[i64], options: Options) -> PyResult<Ten
                 *stride = step;
                 step *= n.max(1);
             }
-            _ => return Err(pyo3::exceptions::PyRuntimeError::new_err(text())),
+            Some(_) => return fail(format!("Duplicate dim not allowed in physical_layout {order:?}")),
+            None => return fail(format!("physical_layout {order:?} names a dimension that size {size:?} does not have")),
         }
-    }
-    if order.len() != size.len() {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err(text()));
     }
     empty_strided(size, &strides, options)
 }

@@ -63,7 +63,7 @@ table! {
                 i::scatter_reduce(x, dim, index, src, reduce, own, out);
 
     /// Whole slices at a list of places along `dim`.
-    fn method: "index_select(Tensor self, int dim, Tensor index, *, Tensor? out=None) -> Tensor" => i::index_select;
+    fn method: "index_select(Tensor self, int dim, Tensor index, *, Tensor? out=None) -> Tensor" => i::index_select_to;
     /// Slices added at a list of places along `dim`.
     fn method inplace:
         "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1, Tensor? out=None) -> Tensor" => i::index_add;
@@ -99,7 +99,7 @@ table! {
         "masked_fill(Tensor self, Tensor mask, Tensor value) -> Tensor" => i::masked_fill,
         "masked_fill(Tensor self, Tensor mask, Scalar value) -> Tensor" => i::masked_fill_scalar;
     /// The elements that the mask lets through, in a row.
-    fn method: "masked_select(Tensor self, Tensor mask, *, Tensor? out=None) -> Tensor" => i::masked_select;
+    fn method: "masked_select(Tensor self, Tensor mask, *, Tensor? out=None) -> Tensor" => i::masked_select_to;
     /// The elements of `source`, in order, where the mask is true.
     fn method inplace: "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor" => i::masked_scatter;
 
@@ -145,7 +145,8 @@ table! {
         "isin(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor? out=None) -> Tensor"
             => |x: Scalar, tests: &Tensor, _: bool, invert: bool| i::isin(&of_number(x, tests)?, tests, invert);
 
-    VF: "unravel_index(Tensor indices, int[] shape) -> Tensor[]"
+    /// Coordinates of places in the row of a tensor's elements.
+    fn: "unravel_index(Tensor indices, int[1] shape) -> Tensor[]"
         => |places: &Tensor, shape: Dims| i::unravel_index(places, &shape);
 
     /// Rows of a table at the indices.

@@ -22,6 +22,18 @@ fn copies(views: Result<Vec<Tensor>>) -> Result<Vec<Tensor>> {
     views?.iter().map(Tensor::copy).collect()
 }
 
+/// A complex result takes no other dtype.
+fn of_parts(value: Tensor, out: Out) -> Result<Tensor> {
+    match out {
+        Out::Into(target) if target.dtype() != value.dtype() => {
+            let (expected, given) = (value.dtype().scalar_name(), target.dtype().scalar_name());
+            let message = format!("Expected object of scalar type {expected} but got scalar type {given} for argument 'out'");
+            Err(Error::custom("complex", message))
+        }
+        _ => Ok(value),
+    }
+}
+
 fn start_of(start: &Tensor) -> Result<i64> {
     if start.ndim() != 0 || !start.dtype().is_int() {
         return Err(Error::custom("narrow", "start must be an 0-dim integral Tensor."));
@@ -307,6 +319,6 @@ table! {
     /// Complex numbers as pairs of floats.
     fn: "view_as_real(Tensor(a) self) -> Tensor(a)" => Tensor::view_as_real;
     fn: "view_as_complex(Tensor(a) self) -> Tensor(a)" => Tensor::view_as_complex;
-    fn: "complex(Tensor real, Tensor imag, *, Tensor? out=None) -> Tensor" => complex::complex;
-    fn: "polar(Tensor abs, Tensor angle, *, Tensor? out=None) -> Tensor" => complex::polar;
+    fn: "complex(Tensor real, Tensor imag, *, Tensor? out=None) -> Tensor" => |re: &Tensor, im: &Tensor, out: Out| of_parts(complex::complex(re, im)?, out);
+    fn: "polar(Tensor abs, Tensor angle, *, Tensor? out=None) -> Tensor" => |abs: &Tensor, angle: &Tensor, out: Out| of_parts(complex::polar(abs, angle)?, out);
 }

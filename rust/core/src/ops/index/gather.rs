@@ -37,16 +37,16 @@ fn check(op: &'static str, dim: usize, whole: &Tensor, index: &Tensor, source: O
         return Ok(());
     }
     let of = source.filter(|_| !covered).unwrap_or(whole).shape();
-    let message = match n(index) == of.len().max(1) {
-        false => format!(
-            "Index tensor must have the same number of dimensions as self and src: got {:?} and {of:?}",
-            index.shape()
-        ),
-        true => format!(
-            "Expected index {:?} to be no larger than {of:?}{} apart from dimension {dim}",
-            index.shape(),
-            if covered { " of self" } else { " of src" }
-        ),
+    let (whose, given) = (if covered { "self" } else { "src" }, index.shape());
+    let message = if n(index) != of.len().max(1) {
+        format!("Index tensor must have the same number of dimensions as {whose} tensor: got {given:?} and {of:?}")
+    } else {
+        let too_large = |&d: &usize| (d != dim || !covered) && size(index, d) > of.get(d).copied().unwrap_or(1);
+        let at = (0..n(index)).find(too_large).unwrap_or(0);
+        format!(
+            "Size does not match at dimension {at} expected index {given:?} to be no larger than {whose} {of:?} apart from \
+             dimension {dim}"
+        )
     };
     Err(Error::custom(op, message))
 }
@@ -362,18 +362,24 @@ fn run(op: Scatter, x: &Tensor, index: &Tensor, source: &Tensor, out: Out) -> Re
     deliver(op, Inputs(&[Some(x), Some(index), Some(source)]), out)
 }
 
+/// An index as i64; one without elements may be of any dtype.
+fn as_index(index: &Tensor) -> Result<Tensor> {
+    if index.dtype() == DType::I32 || index.numel() == 0 { index.detach().to(DType::I64) } else { Ok(index.clone()) }
+}
+
 /// Elements along `dim` at the places of an index.
 pub fn gather(x: &Tensor, dim: i64, index: &Tensor, out: Out) -> Result<Tensor> {
-    let index = if index.dtype() == DType::I32 { index.to(DType::I64)? } else { index.clone() };
-    deliver(Gather { dim: wrap_dim("gather", dim, x.ndim())? }, Inputs(&[Some(x), Some(&index)]), out)
+    super::apart("gather", out, &[x, index])?;
+    let index = &as_index(index)?;
+    deliver(Gather { dim: wrap_dim("gather", dim, x.ndim())? }, Inputs(&[Some(x), Some(index)]), out)
 }
 
 /// `x` with values of `source` at the places of an index along `dim`.
 pub fn scatter(x: &Tensor, dim: i64, index: &Tensor, source: &Tensor, reduce: Reduce, out: Out) -> Result<Tensor> {
     let dim = wrap_dim("scatter", dim, x.ndim())?;
-    let index = if index.dtype() == DType::I32 { index.to(DType::I64)? } else { index.clone() };
+    let index = &as_index(index)?;
     let source = if source.ndim() == 0 && index.ndim() > 0 { source.reshape(&[1])? } else { source.clone() };
-    run(Scatter { dim, reduce, include_self: true }, x, &index, &source, out)
+    run(Scatter { dim, reduce, include_self: true }, x, index, &source, out)
 }
 
 /// The same with one value for all places.
@@ -382,8 +388,8 @@ pub fn scatter_value(x: &Tensor, dim: i64, index: &Tensor, value: Scalar, reduce
         return Err(Error::custom("scatter", "value cannot be converted to type without overflow"));
     }
     let dim = wrap_dim("scatter", dim, x.ndim())?;
-    let index = if index.dtype() == DType::I32 { index.to(DType::I64)? } else { index.clone() };
-    run(Scatter { dim, reduce, include_self: true }, x, &index, &Tensor::scalar(value, x.dtype())?, out)
+    let index = &as_index(index)?;
+    run(Scatter { dim, reduce, include_self: true }, x, index, &Tensor::scalar(value, x.dtype())?, out)
 }
 
 /// `x` with values of `source` reduced into it.
@@ -398,7 +404,7 @@ pub fn scatter_reduce(
 ) -> Result<Tensor> {
     let reduce = Reduce::named("scatter_reduce", reduce)?;
     let dim = wrap_dim("scatter_reduce", dim, x.ndim())?;
-    run(Scatter { dim, reduce, include_self }, x, index, source, out)
+    run(Scatter { dim, reduce, include_self }, x, &as_index(index)?, source, out)
 }
 
 /// `x` with slices of `source` reduced into it at a list of places along `dim`.
@@ -435,6 +441,10 @@ pub fn take_along_dim(x: &Tensor, index: &Tensor, dim: Option<i64>) -> Result<Te
             format!("torch.take_along_dim(): dtype of indices should be Long but got {}", index.dtype().scalar_name());
         return Err(Error::custom("take_along_dim", message));
     }
+    // Places may be counted from the end.
+    let size = dim.map_or(Ok(x.numel()), |dim| wrap_dim("take_along_dim", dim, x.ndim()).map(|d| size(x, d)))? as i64;
+    let wrapped = where_op((&index.lt(0i64)?).into(), (&index.add(size)?).into(), index.into(), Out::New)?;
+    let index = &wrapped;
     let Some(dim) = dim else {
         return gather(&x.reshape(&[x.numel()])?, 0, &index.reshape(&[index.numel()])?, Out::New);
     };

@@ -126,6 +126,12 @@ impl Op for MaskedSelect {
     }
 }
 
+/// `masked_select` for a result that may go into a given tensor.
+pub fn masked_select_to(x: &Tensor, mask: &Tensor, out: Out) -> Result<Tensor> {
+    super::apart("masked_select", out, &[x, mask])?;
+    masked_select(x, mask)
+}
+
 pub fn masked_select(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
     apply(MaskedSelect {}, [x, mask])
 }

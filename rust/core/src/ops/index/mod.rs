@@ -355,6 +355,19 @@ pub fn index_put(
     }
 }
 
+/// `out=` must not be what is read.
+fn apart(op: &'static str, out: Out, inputs: &[&Tensor]) -> Result<()> {
+    if let Out::Into(target) = out
+        && (target.layout().overlaps_itself()
+            || inputs.iter().any(|x| x.numel() > 0 && x.storage().same(target.storage())))
+    {
+        let why = "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory \
+                   location; clone() the tensor before performing the operation";
+        return Err(Error::custom(op, why));
+    }
+    Ok(())
+}
+
 /// A list of indices along one dimension: a vector, or a single one.
 fn list(op: &'static str, index: &Tensor) -> Result<Tensor> {
     if index.ndim() > 1 {
@@ -383,6 +396,12 @@ fn none_negative(op: &'static str, index: &Tensor, size: usize) -> Result<()> {
 fn at_dim(op: &'static str, x: &Tensor, dim: i64) -> Result<(Tensor, usize)> {
     let dim = crate::layout::wrap_dim(op, dim, x.ndim())?;
     Ok((if x.ndim() == 0 { x.reshape(&[1])? } else { x.clone() }, dim))
+}
+
+/// `index_select` for a result that may go into a given tensor.
+pub fn index_select_to(x: &Tensor, dim: i64, index: &Tensor, out: Out) -> Result<Tensor> {
+    apart("index_select", out, &[x, index])?;
+    index_select(x, dim, index)
 }
 
 /// Whole slices at a list of places along `dim`.
@@ -420,9 +439,10 @@ fn slices(op: &'static str, x: &Tensor, dim: i64, index: &Tensor, source: &Tenso
     let fits = source.ndim() == x.ndim() && (0..x.ndim()).all(|d| d == dim || source.shape()[d] == x.shape()[d]);
     if !fits && source.ndim() > 0 && x.ndim() > 0 || !fits && source.numel() != 1 {
         let message = format!(
-            "{op}(): source of shape {:?} does not match the slices of self of shape {:?} along dimension {dim}",
-            source.shape(),
-            x.shape()
+            "{op}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = {:?} \
+             source.shape = {:?}",
+            x.shape(),
+            source.shape()
         );
         return Err(Error::custom(op, message));
     }
@@ -481,11 +501,21 @@ pub fn index_fill(x: &Tensor, dim: i64, index: &Tensor, value: &Tensor, out: Out
         return Err(Error::custom("index_fill", message));
     }
     let dim = crate::layout::wrap_dim("index_fill", dim, x.ndim())?;
-    put_slices(x, dim, &list("index_fill", index)?, &value.to(x.dtype())?, false, out)
+    let mut index = list("index_fill", index)?;
+    if value.requires_grad() {
+        // What is filled twice counts once in the gradient of the value.
+        let size = x.shape().get(dim).copied().unwrap_or(1) as i64;
+        let mut once: Vec<i64> = index.to_vec::<i64>()?.iter().map(|&i| if i < 0 { i + size } else { i }).collect();
+        once.sort_unstable();
+        once.dedup();
+        index = Tensor::from_slice(&once, &[once.len()])?;
+    }
+    put_slices(x, dim, &index, &value.to(x.dtype())?, false, out)
 }
 
 /// Elements of `x`, seen as one row, in the shape of `index`.
-pub fn take(x: &Tensor, index: &Tensor) -> Result<Tensor> {
+pub fn take(x: &Tensor, index: &Tensor, out: Out) -> Result<Tensor> {
+    apart("take", out, &[x, index])?;
     if index.dtype() != DType::I64 {
         let message = format!("take(): Expected a long tensor for index, but got {}", index.dtype().scalar_name());
         return Err(Error::custom("take", message));

@@ -17,7 +17,7 @@ impl Op for IsIn {
         "isin"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
-        for x in inputs.iter().filter(|x| x.dtype().is_complex() || x.dtype() == DType::Bool) {
+        if let Some(x) = inputs.iter().find(|x| x.dtype().is_complex() || x.dtype() == DType::Bool) {
             let message = format!("Unsupported input type encountered for isin(): {}", x.dtype());
             return Err(Error::custom("isin", message));
         }

@@ -363,7 +363,7 @@ pub fn channel_shuffle(x: &Tensor, groups: i64) -> Result<Tensor> {
         let message = format!("Number of groups to divide channels in must be positive. Value of groups:{groups}");
         return Err(Error::custom("channel_shuffle", message));
     }
-    if channels % groups as usize != 0 {
+    if !channels.is_multiple_of(groups as usize) {
         let message =
             format!("Number of channels must be divisible by groups. Got {channels} channels and {groups} groups.");
         return Err(Error::custom("channel_shuffle", message));

@@ -62,7 +62,7 @@ impl Op for ConstantPad {
 
 /// `pad` is (before, after) for the last dimension, then for the one before it, and so on.
 pub fn constant_pad_nd(x: &Tensor, pad: &[i64], value: Scalar) -> Result<Tensor> {
-    if pad.len() % 2 != 0 {
+    if !pad.len().is_multiple_of(2) {
         return Err(Error::custom(
             "constant_pad_nd",
             format!("Length of pad must be even but instead it equals {}", pad.len()),
@@ -161,9 +161,11 @@ pub fn margin_pad(x: &Tensor, pad: &[i64], margin: Margin, dims: usize) -> Resul
             continue;
         }
         let (d, size) = (n - 1 - k, shape[n - 1 - k] as i64);
+        // What goes around is what has not been cut off.
+        let (first, around) = ((-before).max(0), size + before.min(0) + after.min(0));
         let from = |i: i64| match margin {
             Margin::Replicate => i.clamp(0, size - 1),
-            Margin::Circular => i.rem_euclid(size),
+            Margin::Circular => first + (i - first).rem_euclid(around.max(1)),
             Margin::Reflect if i < 0 => -i,
             Margin::Reflect if i >= size => 2 * (size - 1) - i,
             Margin::Reflect => i,
@@ -176,7 +178,7 @@ pub fn margin_pad(x: &Tensor, pad: &[i64], margin: Margin, dims: usize) -> Resul
 
 /// `torch.nn.functional.pad`
 pub fn pad(x: &Tensor, pad: &[i64], mode: &str, value: Option<Scalar>) -> Result<Tensor> {
-    if pad.len() % 2 != 0 {
+    if !pad.len().is_multiple_of(2) {
         return Err(Error::custom("pad", "Padding length must be divisible by 2"));
     }
     if pad.len() > 2 * x.ndim() {

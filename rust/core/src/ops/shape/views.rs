@@ -236,7 +236,7 @@ pub fn infer_shape(op: &'static str, sizes: &[i64], numel: usize) -> Result<Shap
             let why = "because the unspecified dimension size -1 can be any value and is ambiguous";
             Err(Error::custom(op, format!("cannot reshape tensor of 0 elements into shape {sizes:?} {why}")))
         }
-        Some(d) if product > 0 && numel % product == 0 => {
+        Some(d) if product > 0 && numel.is_multiple_of(product) => {
             shape[d] = numel / product;
             Ok(shape)
         }
@@ -355,10 +355,20 @@ pub fn permute(x: &Tensor, dims: &[i64]) -> Result<Tensor> {
 /// Dimensions `from` at the places `to`, the others in their old order.
 pub fn movedim(x: &Tensor, from: &[i64], to: &[i64]) -> Result<Tensor> {
     if from.len() != to.len() {
-        let message = format!("Invalid source or destination dims: {from:?} and {to:?} differ in number");
+        let message = format!(
+            "movedim: Invalid source or destination dims: source ({from:?} dims) should contain the same number of dims as \
+             destination ({to:?} dims)"
+        );
         return Err(Error::custom("movedim", message));
     }
-    let (from, to) = (wrap_dims("movedim", from, x.ndim())?, wrap_dims("movedim", to, x.ndim())?);
+    let distinct = |what: &str, dims: &[i64]| {
+        let wrapped = dims.iter().map(|&d| wrap_dim("movedim", d, x.ndim())).collect::<Result<Shape>>()?;
+        match (1..wrapped.len()).any(|i| wrapped[..i].contains(&wrapped[i])) {
+            true => Err(Error::custom("movedim", format!("movedim: repeated dim in `{what}` ({dims:?})"))),
+            false => Ok(wrapped),
+        }
+    };
+    let (from, to) = (distinct("source", from)?, distinct("destination", to)?);
     if x.ndim() == 0 {
         return alias(x);
     }

@@ -169,7 +169,8 @@ impl Op for AsStrided {
         looks(&inputs[0], self.window.clone())
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
-        let grad = apply(Relay { from: self.window.clone(), to: self.base.clone() }, [&ctx.grad(0)?])?;
+        let relay = Relay { from: self.window.clone(), to: self.base.clone(), share: self.base.overlaps_itself() };
+        let grad = apply(relay, [&ctx.grad(0)?])?;
         Ok(smallvec![Some(grad)])
     }
     fn attributes(&self) -> Attributes {
@@ -181,12 +182,13 @@ impl Op for AsStrided {
     }
 }
 
-/// Adds the input into memory through one layout and reads it through another; where that sees an element several times, each
-/// gets its share.
+/// Adds the input into memory through one layout and reads it through another; if that sees an element several times, each may
+/// get only its share.
 #[derive(Debug)]
 struct Relay {
     from: Layout,
     to: Layout,
+    share: bool,
 }
 impl Op for Relay {
     fn name(&self) -> &'static str {
@@ -202,7 +204,7 @@ impl Op for Relay {
             |memory: &Tensor, layout: &Layout| Tensor::build(memory.storage().clone(), layout.clone(), dtype, None);
         add_into(&through(&memory, &self.from), &inputs[0])?;
         super::convert(&outputs[0], &through(&memory, &self.to));
-        if self.to.overlaps_itself() {
+        if self.share {
             let count = Tensor::zeros(&[reach], dtype)?;
             add_into(&through(&count, &self.to), &Tensor::ones(self.to.shape(), dtype)?)?;
             crate::autograd::no_grad(|| outputs[0].div_(&through(&count, &self.to)))?;
@@ -210,7 +212,7 @@ impl Op for Relay {
         Ok(())
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
-        let op = Relay { from: self.to.clone(), to: self.from.clone() };
+        let op = Relay { from: self.to.clone(), to: self.from.clone(), share: false };
         Ok(smallvec![Some(apply(op, [&ctx.grad(0)?])?)])
     }
 }
@@ -275,7 +277,8 @@ impl Op for Replace {
         Ok(())
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
-        let grad = ctx.grad(0)?;
+        // A window on storage wants its own storage, from its beginning.
+        let grad = if self.window.name() == "as_strided" { ctx.grad(0)?.copy()? } else { ctx.grad(0)? };
         let rest = match ctx.needs(0) {
             true => {
                 let zero = Tensor::zeros(&[], grad.dtype())?.expand(ctx.shape(1))?;
@@ -326,7 +329,7 @@ pub(crate) fn wrap_index(op: &'static str, index: i64, size: usize) -> Result<us
 /// A dimension of a tensor that must have one.
 pub(crate) fn own_dim(op: &'static str, dim: i64, x: &Tensor) -> Result<usize> {
     if x.ndim() == 0 {
-        return Err(Error::Index { op, what: "dimension of a 0-dim tensor", given: dim, low: 0, high: -1 });
+        return Err(Error::bad_index(op, format!("Dimension specified as {dim} but tensor has no dimensions")));
     }
     wrap_dim(op, dim, x.ndim())
 }
