@@ -8,7 +8,7 @@
 use super::micro::{Micro, ROWS, SLACK};
 use super::plan::{Bands, Class, Phase, Plan};
 use super::tools::{Ptr, Scratch, each, plane, window, window_size};
-use super::{Params, Real};
+use super::{Kind, Params, Real, fill};
 
 /// Tiles of pixels that meet one block of channels before the next.
 const GROUP: usize = 8;
@@ -138,6 +138,10 @@ pub unsafe fn conv<T: Real>(p: &Params, grad: bool, src: *const T, wt: *const T,
     // SAFETY: `koff` has room for all terms, and the caller vouches for the rest.
     unsafe {
         job.tables();
+        if job.table.iter().any(|t| t.k == 0) {
+            // pixels that no tap reaches: strides beyond the kernel's size
+            fill(if grad { Kind::GradInput } else { Kind::Forward }, p, bias, dst);
+        }
         if big { job.run_big() } else { job.run() }
     }
 }
@@ -262,7 +266,7 @@ impl<T: Real> Job<'_, T> {
                         std::ptr::null()
                     };
                     let to = to.add(c * self.channel + s * self.slice);
-                    window(from, [h, w], start, self.window, self.apart, to);
+                    window(from, [h, w], start, self.window, self.apart, Some(self.micro.split), to);
                 }
             }
         }
@@ -401,7 +405,7 @@ impl<T: Real> Job<'_, T> {
             // SAFETY: inside `koff`.
             let koff = unsafe { self.koff.at(first).cast_const() };
             let [rows, cols] = self.extent(phase, unit.at);
-            if rows * cols == 0 {
+            if rows * cols == 0 || k == 0 {
                 continue;
             }
             let [i0, j0] = unit.at;
@@ -463,6 +467,16 @@ impl<T: Real> Job<'_, T> {
                             if sx == 1 && sy == 1 {
                                 let to = to.add(i0 * dw + j0 + p0);
                                 (self.micro.transpose)(from, 16, p1 - p0, to, volume, lanes);
+                                continue;
+                            }
+                            if sx == 2 {
+                                let mut p = p0;
+                                while p < p1 {
+                                    let (r, c, n) = (i0 + p / cols, j0 + p % cols, (cols - p % cols).min(p1 - p));
+                                    let to = to.add((r * sy + phase.residue[0]) * dw + c * 2 + phase.residue[1]);
+                                    (self.micro.spread)(from.add((p - p0) * 16), n, to, volume, lanes);
+                                    p += n;
+                                }
                                 continue;
                             }
                             for p in p0..p1 {
@@ -529,7 +543,7 @@ impl<T: Real> Job<'_, T> {
         for (f, phase) in class.phases.iter().enumerate() {
             let Table { first, k, base } = self.table[f0 + f];
             let [rows, cols] = self.extent(phase, unit.at);
-            if rows * cols == 0 {
+            if rows * cols == 0 || k == 0 {
                 continue;
             }
             let len = (rows - 1) * self.pitch + cols;

@@ -102,7 +102,7 @@ impl<T: Real> Job<'_, T> {
                         std::ptr::null()
                     };
                     let to = to.add((c * p.kernel[0] + z) * self.slice);
-                    window(from, [h, w], start, self.window, self.apart, to);
+                    window(from, [h, w], start, self.window, self.apart, Some(self.micro.split), to);
                 }
             }
         }

@@ -26,6 +26,18 @@ pub trait Lanes: Copy {
     unsafe fn store(self, p: *mut Self::T);
     /// Lanes `from..to` go to `p[from..to]`; nothing else is touched, so `p` itself may lie outside the object.
     unsafe fn store_part(self, p: *mut Self::T, from: usize, to: usize);
+    /// Lane `i` goes to `p[2 i]`, for the first `n` lanes; nothing else is touched.
+    #[inline(always)]
+    unsafe fn store_even(self, p: *mut Self::T, n: usize) {
+        let mut a = [Self::T::default(); 16];
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.store(a.as_mut_ptr());
+            for (i, x) in a.iter().enumerate().take(n) {
+                *p.add(2 * i) = *x;
+            }
+        }
+    }
     /// `self * b + c`
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     unsafe fn add(self, b: Self) -> Self;
@@ -150,6 +162,16 @@ mod x86 {
         #[inline(always)]
         unsafe fn store_part(self, p: *mut f32, from: usize, to: usize) {
             unsafe { _mm512_mask_storeu_ps(p, mask(from, to), self.0) }
+        }
+        #[inline(always)]
+        unsafe fn store_even(self, p: *mut f32, n: usize) {
+            unsafe {
+                let [lo, hi] = self.zip(self);
+                _mm512_mask_storeu_ps(p, mask(0, 2 * n) & 0x5555, lo.0);
+                if n > 8 {
+                    _mm512_mask_storeu_ps(p.wrapping_add(16), mask(0, 2 * n - 16) & 0x5555, hi.0);
+                }
+            }
         }
         #[inline(always)]
         unsafe fn fma(self, b: Self, c: Self) -> Self {

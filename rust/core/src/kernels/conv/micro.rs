@@ -61,11 +61,17 @@ pub type Dots<T> = unsafe fn(
     acc: *mut T,
 );
 
-/// A 3 × 3 stencil over a padded plane: `y = init + w * x`.
-pub type Plane3<T> = unsafe fn(x: *const T, pitch: usize, rows: usize, cols: usize, w: *const T, init: T, y: *mut T);
+/// A K × K stencil over a padded plane: `y = init + w * x`.
+pub type Plane<T> = unsafe fn(x: *const T, pitch: usize, rows: usize, cols: usize, w: *const T, init: T, y: *mut T);
 
-/// Its adjoint in the weights: `acc[t][0..16] += …`.
+/// The adjoint of 3 × 3 in the weights: `acc[t][0..16] += …`.
 pub type Plane3Weight<T> = unsafe fn(x: *const T, pitch: usize, rows: usize, cols: usize, g: *const T, acc: *mut T);
+
+/// Even and odd elements of `2 n` apart.
+pub type Split<T> = unsafe fn(from: *const T, n: usize, even: *mut T, odd: *mut T);
+
+/// A tile `[pixel][16 channels]` to every second element of planes `ldd` apart.
+pub type Spread<T> = unsafe fn(tile: *const T, pixels: usize, dst: *mut T, ldd: usize, channels: usize);
 
 /// The kernels of one instruction set.
 pub struct Micro<T: 'static> {
@@ -80,7 +86,10 @@ pub struct Micro<T: 'static> {
     pub transpose: Transpose<T>,
     /// For 1, 2, … taps.
     pub dots: &'static [Dots<T>],
-    pub plane3: Plane3<T>,
+    /// K = 3, 5, 7.
+    pub plane: [Plane<T>; 3],
+    pub split: Split<T>,
+    pub spread: Spread<T>,
     pub plane3_weight: Plane3Weight<T>,
     /// f32 only.
     pub winograd: Option<&'static Winograd>,
@@ -292,6 +301,89 @@ unsafe fn plane3<V: Lanes, const NV: usize>(
     }
 }
 
+/// As `plane3`, with weights read as they are needed.
+#[inline(always)]
+unsafe fn plane<V: Lanes, const NV: usize, const K: usize>(
+    x: *const V::T,
+    pitch: usize,
+    rows: usize,
+    cols: usize,
+    w: *const V::T,
+    init: V::T,
+    y: *mut V::T,
+) {
+    unsafe {
+        let mut c0 = 0;
+        while c0 < cols {
+            let mut r0 = 0;
+            while r0 < rows {
+                let mut acc = [[V::splat(init); NV]; 4];
+                for i in 0..K + 3 {
+                    for kx in 0..K {
+                        let mut xv = [V::zero(); NV];
+                        for v in 0..NV {
+                            xv[v] = V::load(x.add((r0 + i) * pitch + c0 + kx + v * 16));
+                        }
+                        for r in 0..4 {
+                            if i >= r && i - r < K {
+                                let wv = V::splat(*w.add((i - r) * K + kx));
+                                for v in 0..NV {
+                                    acc[r][v] = xv[v].fma(wv, acc[r][v]);
+                                }
+                            }
+                        }
+                    }
+                }
+                for r in 0..4 {
+                    for v in 0..NV {
+                        let c = c0 + v * 16;
+                        if r0 + r < rows && c < cols {
+                            acc[r][v].store_part(y.add((r0 + r) * cols + c), 0, (cols - c).min(16));
+                        }
+                    }
+                }
+                r0 += 4;
+            }
+            c0 += 16 * NV;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn split<V: Lanes>(from: *const V::T, n: usize, even: *mut V::T, odd: *mut V::T) {
+    unsafe {
+        let mut i = 0;
+        while i + 16 <= n {
+            let [e, o] = V::load(from.add(2 * i)).unzip(V::load(from.add(2 * i + 16)));
+            e.store(even.add(i));
+            o.store(odd.add(i));
+            i += 16;
+        }
+        for i in i..n {
+            *even.add(i) = *from.add(2 * i);
+            *odd.add(i) = *from.add(2 * i + 1);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn spread<V: Lanes>(
+    transpose: Transpose<V::T>,
+    tile: *const V::T,
+    pixels: usize,
+    dst: *mut V::T,
+    ldd: usize,
+    channels: usize,
+) {
+    unsafe {
+        let mut rows = [V::T::default(); 256];
+        transpose(tile, 16, pixels, rows.as_mut_ptr(), 16, channels);
+        for c in 0..channels {
+            V::load(rows.as_ptr().add(c * 16)).store_even(dst.add(c * ldd), pixels);
+        }
+    }
+}
+
 #[inline(always)]
 unsafe fn plane3_weight<V: Lanes>(
     x: *const V::T,
@@ -369,6 +461,18 @@ macro_rules! kernels {
                 unsafe { dots::<$v, P>(x, pitch, off, g, ldg, rows, cols, acc) }
             }
             $(#[$feature])*
+            unsafe fn plane_<const K: usize>(x: *const $t, pitch: usize, rows: usize, cols: usize, w: *const $t, init: $t, y: *mut $t) {
+                unsafe { plane::<$v, $pnv, K>(x, pitch, rows, cols, w, init, y) }
+            }
+            $(#[$feature])*
+            unsafe fn split_(from: *const $t, n: usize, even: *mut $t, odd: *mut $t) {
+                unsafe { split::<$v>(from, n, even, odd) }
+            }
+            $(#[$feature])*
+            unsafe fn spread_(tile: *const $t, pixels: usize, dst: *mut $t, ldd: usize, channels: usize) {
+                unsafe { spread::<$v>($transpose, tile, pixels, dst, ldd, channels) }
+            }
+            $(#[$feature])*
             unsafe fn plane3_(x: *const $t, pitch: usize, rows: usize, cols: usize, w: *const $t, init: $t, y: *mut $t) {
                 unsafe { plane3::<$v, $pnv>(x, pitch, rows, cols, w, init, y) }
             }
@@ -383,7 +487,9 @@ macro_rules! kernels {
                 wide: &[$((wide_::<$m, $nv>, 16 * $nv)),*],
                 transpose: $transpose,
                 dots: &[$(dots_::<$d>),*],
-                plane3: plane3_,
+                plane: [plane3_, plane_::<5>, plane_::<7>],
+                split: split_,
+                spread: spread_,
                 plane3_weight: plane3_weight_,
                 winograd: $wino,
             };
@@ -448,9 +554,7 @@ mod x86 {
 
     kernels!(avx512, #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
         Z, f32, plane: 2, rows: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16], wide: [1 8, 2 6, 3 4, 4 4, 5 3, 6 3, 7 3, 8 3],
-        dots: [1 2 3 4 5 6 7 8 9 10 11 12], transpose: |src, lds, rows, dst, ldd, cols| unsafe {
-            super::transpose512(src, lds, rows, dst, ldd, cols)
-        }, seg: super::seg_for, 14, winograd: Some(&super::wino512::WINOGRAD));
+        dots: [1 2 3 4 5 6 7 8 9 10 11 12], transpose: super::transpose512, seg: super::seg_for, 14, winograd: Some(&super::wino512::WINOGRAD));
     kernels!(avx512_f64, #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
         Zd, f64, plane: 1, rows: [1 2 3 4 5 6 7 8], wide: [1 4, 2 4, 3 2, 4 2, 5 2, 6 2],
         dots: [1 2 3 4 5 6], transpose: transpose::<f64>, seg: |_, _, _, _| None, 0, winograd: None);

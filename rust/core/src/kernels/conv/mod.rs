@@ -16,7 +16,7 @@ mod plan;
 mod pointwise;
 #[cfg(test)]
 mod tests;
-pub(super) mod tools;
+pub(crate) mod tools;
 mod winograd;
 
 use crate::dtype::DType;
@@ -170,7 +170,7 @@ unsafe fn real<T: Real>(kind: Kind, p: &Params, a: *const T, b: *const T, bias: 
                 _ => pointwise::conv(p, grad, a, b, bias, out),
             };
         }
-        if depthwise::fits(p) {
+        if depthwise::fits(p, kind) {
             return match kind {
                 Kind::GradWeight => depthwise::grad_weight(p, a, b, out),
                 _ => depthwise::conv(p, grad, a, b, bias, out),

@@ -1,5 +1,6 @@
 //! Shared pointers, scratch memory and the loop over units of work.
 
+use super::micro::Split;
 use crate::dtype::DType;
 use crate::kernels::convert;
 use crate::kernels::iter::Run;
@@ -81,8 +82,12 @@ pub unsafe fn cast(to: DType, out: *mut u8, from: DType, input: *const u8, len: 
     });
 }
 
+/// Pixels that come apart at a time.
+const STRETCH: usize = 128;
+
 /// Copies rows `r0..r0 + nr` and columns `c0..c0 + nc` of a plane; zeros outside it. With steps `[sy, sx]` the window
-/// comes apart by residues: pixel (r, c) goes to plane `(r % sy) · sx + c % sx`, row `r / sy`, column `c / sx`.
+/// comes apart by residues: pixel (r, c) goes to plane `(r % sy) · sx + c % sx`, row `r / sy`, column `c / sx`;
+/// `split` is the kernel for two.
 ///
 /// # Safety
 /// `src` has h × w elements (it may be null: then all is zeros), `dst` as many as [`window_size`] says.
@@ -93,6 +98,7 @@ pub unsafe fn window<T: Copy + Default>(
     [r0, c0]: [isize; 2],
     [nr, nc]: [usize; 2],
     [sy, sx]: [usize; 2],
+    split: Option<Split<T>>,
     dst: *mut T,
 ) {
     let a = (-c0).clamp(0, nc as isize) as usize; // zeros on the left
@@ -113,6 +119,20 @@ pub unsafe fn window<T: Copy + Default>(
                 std::slice::from_raw_parts_mut(to, a).fill(T::default());
                 std::ptr::copy_nonoverlapping(from, to.add(a), b - a);
                 std::slice::from_raw_parts_mut(to.add(b), nc - b).fill(T::default());
+                continue;
+            }
+            if let (Some(split), 2, true) = (split, sx, inside) {
+                // through a padded row, a stretch at a time
+                let mut row = [T::default(); 2 * STRETCH];
+                for c0 in (0..cols).step_by(STRETCH) {
+                    let n = STRETCH.min(cols - c0);
+                    let (lo, hi) = (a.clamp(2 * c0, 2 * (c0 + n)), b.clamp(2 * c0, 2 * (c0 + n)));
+                    row[..2 * n].fill(T::default());
+                    if hi > lo {
+                        std::ptr::copy_nonoverlapping(from.add(lo - a), row.as_mut_ptr().add(lo - 2 * c0), hi - lo);
+                    }
+                    split(row.as_ptr(), n, to.add(c0), to.add(rows * cols + c0));
+                }
                 continue;
             }
             for q in 0..sx {
