@@ -7,6 +7,7 @@ from typing import Any
 
 import rushlight as torch
 from rushlight import _rushlight
+from rushlight._functional_products import cdist, chain_matmul, einsum, tensordot
 from rushlight.overrides import handle_torch_function, has_torch_function
 
 _VF = _rushlight._VF
@@ -19,8 +20,12 @@ __all__ = [
     "broadcast_shapes",
     "broadcast_tensors",
     "cartesian_prod",
+    "cdist",
+    "chain_matmul",
+    "einsum",
     "meshgrid",
     "split",
+    "tensordot",
 ]
 
 

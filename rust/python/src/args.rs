@@ -18,13 +18,14 @@
 use crate::call::Slots;
 use crate::class;
 use crate::core::{Dims, Operand, Out};
+use crate::generator::{self, PyGenerator};
 use crate::schema::{Kind, Param, Type};
 use crate::types::{self, Device, MemoryFormat};
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyList, PyString, PyTuple};
-use rushlight::{DType, Scalar, Tensor};
+use rushlight::{DType, Generator, Scalar, Tensor};
 
 pub type Object<'a> = Borrowed<'a, 'a, PyAny>;
 
@@ -78,7 +79,7 @@ fn fits_one(object: Object, kind: Kind) -> bool {
         Kind::Device => types::is_device(object),
         Kind::Layout => object.is_instance_of::<types::Layout>(),
         Kind::MemoryFormat => object.is_instance_of::<types::PyMemoryFormat>(),
-        Kind::Generator => object.is_instance_of::<crate::generator::PyGenerator>(),
+        Kind::Generator => object.is_instance_of::<PyGenerator>(),
         Kind::Any => true,
     }
 }
@@ -141,8 +142,8 @@ arg!([] f64 => f64, Float, float);
 arg!(['x] &'x str => &'a str, Str, string);
 arg!([] DType => DType, DType, types::dtype);
 arg!([] Device => Device, Device, types::device);
+arg!([] Generator => Generator, Generator, generator::of);
 arg!([] types::Strided => types::Strided, Layout, types::strided);
-arg!([] rushlight::random::Generator => rushlight::random::Generator, Generator, crate::generator::of);
 arg!([] MemoryFormat => MemoryFormat, MemoryFormat, types::memory_format_of);
 
 impl<'x> Arg for Object<'x> {

@@ -29,9 +29,8 @@ fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
     publish::submodule(m, "_return_types")?;
     types::install(m)?;
     class::install(m)?;
+    generator::install(m)?;
     m.add_class::<storage::PyStorage>()?;
-    m.add_class::<generator::PyGenerator>()?;
-    m.add("default_generator", generator::PyGenerator(rushlight::random::default_generator().clone()))?;
     overrides::install(m)?;
     autograd::install(m)?;
     publish::install(m)?;

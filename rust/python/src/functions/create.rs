@@ -73,7 +73,7 @@ fn full_like(x: &Tensor, value: Scalar, options: Options, format: Format) -> PyR
 }
 
 /// The dtype that a result is to have: that of `out`, if it is given.
-fn wanted(options: Options, out: Out) -> Option<DType> {
+pub fn wanted(options: Options, out: Out) -> Option<DType> {
     match out {
         Out::Into(target) => Some(target.dtype()),
         _ => options.dtype,

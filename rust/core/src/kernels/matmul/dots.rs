@@ -23,46 +23,47 @@ impl<S: Source> Task for Dots<S> {
 
     #[inline(always)]
     unsafe fn run<V: Vector<T = S::T>>(self) {
-        for j in (0..self.size[2]).step_by(COLS) {
+        let [m, _, n] = self.size;
+        let mut j = 0;
+        while j < n {
+            // How many sums an element has depends on its row alone.
+            let width = if n - j >= COLS { COLS } else { 1 };
             let mut i = 0;
             // SAFETY: rows i.. and columns j.. are in the product.
             unsafe {
-                while i < self.size[0] {
-                    match self.size[0] - i {
-                        4.. if V::MANY => {
-                            self.tile::<V, 4, 1>(i, j);
-                            i += 4;
-                        }
-                        2.. => {
-                            self.tile::<V, 2, 1>(i, j);
-                            i += 2;
-                        }
-                        _ => {
-                            self.tile::<V, 1, 2>(i, j);
-                            i += 1;
-                        }
-                    }
+                while i < m {
+                    i += match (m - i, width) {
+                        (4.., COLS) if V::MANY => self.tile::<V, 4, COLS, 1>(i, j),
+                        (4.., _) if V::MANY => self.tile::<V, 4, 1, 1>(i, j),
+                        (2.., COLS) => self.tile::<V, 2, COLS, 1>(i, j),
+                        (2.., _) => self.tile::<V, 2, 1, 1>(i, j),
+                        (_, COLS) => self.tile::<V, 1, COLS, 2>(i, j),
+                        _ => self.tile::<V, 1, 1, 2>(i, j),
+                    };
                 }
             }
+            j += width;
         }
     }
 }
 
 impl<S: Source> Dots<S> {
-    /// MR rows from `i` by COLS columns from `j`, with U sums for each element.
+    /// MR rows from `i` by C columns from `j`, with U sums for each element. Returns MR.
     #[inline(always)]
-    unsafe fn tile<V: Vector<T = S::T>, const MR: usize, const U: usize>(&self, i: usize, j: usize) {
-        let [_, k, n] = self.size;
+    unsafe fn tile<V: Vector<T = S::T>, const MR: usize, const C: usize, const U: usize>(
+        &self,
+        i: usize,
+        j: usize,
+    ) -> usize {
+        let k = self.size[1];
         let a: [_; MR] = std::array::from_fn(|r| self.a.wrapping_offset((i + r) as isize * self.a_row));
-        let w = COLS.min(n - j);
-        // A short last group reads its last column again.
-        let b: [_; COLS] = std::array::from_fn(|c| self.b.wrapping_offset((j + c.min(w - 1)) as isize * self.b_col));
+        let b: [_; C] = std::array::from_fn(|c| self.b.wrapping_offset((j + c) as isize * self.b_col));
         // SAFETY: loads are held to k elements of a row or column.
         unsafe {
-            let mut acc = [[[V::zero(); COLS]; MR]; U];
+            let mut acc = [[[V::zero(); C]; MR]; U];
             macro_rules! step {
                 ($u:expr, $p:expr, $n:expr) => {{
-                    let mut v = [V::zero(); COLS];
+                    let mut v = [V::zero(); C];
                     for (v, b) in v.iter_mut().zip(b) {
                         *v = load::<V, S>($n, b.add($p));
                     }
@@ -86,7 +87,7 @@ impl<S: Source> Dots<S> {
                 p += V::LANES;
             }
             for r in 0..MR {
-                for c in 0..w {
+                for c in 0..C {
                     let mut sum = acc[0][r][c];
                     for acc in &acc[1..] {
                         sum = sum.add(acc[r][c]);
@@ -95,5 +96,6 @@ impl<S: Source> Dots<S> {
                 }
             }
         }
+        MR
     }
 }

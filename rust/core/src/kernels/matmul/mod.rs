@@ -13,6 +13,7 @@ mod amx;
 mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod cpu;
+pub mod distance;
 mod dots;
 mod pack;
 mod piece;
@@ -322,6 +323,11 @@ impl<S: Source> Piece<S> {
         }
         let _ = level;
         let dense_rows = self.b_steps[1] == 1 || n == 1;
+        // Columns that are as dense as rows are: a vector is both.
+        let by_dots = S::PARTS == 1 && m <= 6 && k >= 16 && self.b_steps[0] == 1;
+        if by_dots && (n == 1 || !dense_rows) {
+            return Way::Dots;
+        }
         if S::SAME && dense_rows {
             // What lies far apart is not worth a copy if it is read once or twice, or fits a near cache.
             let bytes = k * n * size_of::<S>();
@@ -334,9 +340,6 @@ impl<S: Source> Piece<S> {
             if bytes <= IN_PLACE || k <= 4 {
                 return Way::InPlace;
             }
-        }
-        if S::PARTS == 1 && m <= 6 && k >= 16 && (self.b_steps[0] == 1) {
-            return Way::Dots;
         }
         Way::Packed
     }

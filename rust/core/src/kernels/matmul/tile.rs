@@ -150,15 +150,17 @@ impl<T: Real> Stripe<'_, T> {
                 for u in 0..run % U {
                     step!(u);
                 }
-                for u in 1..U {
-                    for i in 0..MR {
-                        for j in 0..NV {
-                            acc[0][i][j] = acc[0][i][j].add(acc[u][i][j]);
+                let (sums, others) = acc.split_at_mut(1);
+                let sums = &mut sums[0];
+                for other in others.iter() {
+                    for (row, other) in sums.iter_mut().zip(other) {
+                        for (sum, other) in row.iter_mut().zip(other) {
+                            *sum = sum.add(*other);
                         }
                     }
                 }
                 let alpha = V::splat(alpha);
-                for (i, row) in acc[0].iter().enumerate() {
+                for (i, row) in sums.iter().enumerate() {
                     let (to, add) = (c.wrapping_offset(i as isize * c_row), add.wrapping_offset(i as isize * add_row));
                     for (j, &acc) in row.iter().enumerate() {
                         let (to, add) = (to.wrapping_add(V::LANES * j), add.wrapping_add(V::LANES * j));

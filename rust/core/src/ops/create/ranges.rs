@@ -119,14 +119,14 @@ pub struct Linspace {
 }
 
 impl Linspace {
-    /// Counted from the nearer end, so that both are met exactly.
-    fn at<W: Num>(&self, start: W, end: W) -> impl Fn(usize) -> W + Sync {
+    /// Counted from the nearer end, so that both are met exactly. `fma` is a·b + c, in one rounding where PyTorch has one.
+    fn at<W: Num>(&self, start: W, end: W, fma: fn(W, W, W) -> W) -> impl Fn(usize) -> W + Sync {
         let steps = self.steps;
         let by = (end - start).divide(W::of_i64(steps as i64 - 1));
         move |i| match i < steps / 2 {
             _ if steps == 1 => start,
-            true => start + by * W::of_i64(i as i64),
-            false => end - by * W::of_i64((steps - 1 - i) as i64),
+            true => fma(by, W::of_i64(i as i64), start),
+            false => fma(by, W::of_i64(i as i64 + 1 - steps as i64), end),
         }
     }
 }
@@ -143,14 +143,14 @@ impl Op for Linspace {
         let whole = |x: Scalar| if self.dtype.is_differentiable() { x.to_f64() } else { x.to_f64().trunc() };
         match (self.base, self.dtype) {
             (None, dtype) if dtype.is_complex() => {
-                fill_with("linspace", &outputs[0], self.at(start.to_complex(), end.to_complex()))
+                fill_with("linspace", &outputs[0], self.at(start.to_complex(), end.to_complex(), |a, b, c| a * b + c))
             }
             (None, DType::F32) => {
-                fill_with("linspace", &outputs[0], self.at(start.to_f64() as f32, end.to_f64() as f32))
+                fill_with("linspace", &outputs[0], self.at(start.to_f64() as f32, end.to_f64() as f32, f32::mul_add))
             }
-            (None, _) => fill_with("linspace", &outputs[0], self.at(whole(start), whole(end))),
+            (None, _) => fill_with("linspace", &outputs[0], self.at(whole(start), whole(end), f64::mul_add)),
             (Some(base), dtype) if dtype.is_complex() => {
-                let (at, log) = (self.at(start.to_complex(), end.to_complex()), base.ln());
+                let (at, log) = (self.at(start.to_complex(), end.to_complex(), |a, b, c| a * b + c), base.ln());
                 fill_with("logspace", &outputs[0], |i| {
                     let x = at(i);
                     let (length, angle) = ((x.re * log).exp(), x.im * log);
@@ -159,7 +159,7 @@ impl Op for Linspace {
             }
             (Some(base), dtype) => {
                 let base = if dtype.is_differentiable() { base } else { base.trunc() };
-                let at = self.at(whole(start), whole(end));
+                let at = self.at(whole(start), whole(end), f64::mul_add);
                 fill_with("logspace", &outputs[0], |i| base.powf(at(i)))
             }
         }
