@@ -380,7 +380,9 @@ impl<const SUM: bool> Reduce for Bytes<SUM> {
 pub enum Kind {
     /// All.
     Sum,
-    /// Floats.
+    /// Floats and complex: the sum, divided by a count.
+    Mean(usize),
+    /// Floats and complex.
     NanSum,
     /// All.
     Prod,
@@ -389,7 +391,8 @@ pub enum Kind {
     Min,
     /// All; the answer is i64.
     Count(Count),
-    /// Floats: Σ|x|, √Σx², max |x|, min |x|, (Σ|x|ᵖ)^(1/p). (The norm for p = 0 is a count.)
+    /// Floats: how many are not 0, Σ|x|, √Σx², max |x|, min |x|, (Σ|x|ᵖ)^(1/p).
+    Norm0,
     Norm1,
     Norm2,
     NormMax,
@@ -409,6 +412,9 @@ fn floats<W: Ordered + Float>(kind: Kind, args: (Typed, &[usize], Typed)) -> boo
     match kind {
         Kind::NanSum => {
             run!(Lanes(SumOf::<W, _>(|x: W| if x.is_nan() { W::ZERO } else { x }, PhantomData)), args)
+        }
+        Kind::Norm0 => {
+            run!(Lanes(SumOf::<W, _>(|x: W| if x == W::ZERO { W::ZERO } else { W::ONE }, PhantomData)), args)
         }
         Kind::Norm1 => run!(Lanes(SumOf::<W, _>(W::abs, PhantomData)), args),
         Kind::Norm2 => run!(Lanes(Root(SumOf::<W, _>(|x: W| x * x, PhantomData), 2.0)), args),
@@ -433,10 +439,33 @@ fn numbers<W: Num>(kind: Kind, args: (Typed, &[usize], Typed)) -> bool {
     match kind {
         Kind::Sum => run!(Lanes(Sum::<W>(PhantomData)), args),
         Kind::Prod => run!(Lanes(Prod::<W>(PhantomData)), args),
+        Kind::Mean(count) => run!(Lanes(Over(Sum::<W>(PhantomData), count)), args),
         Kind::Count(count) => run!(Counter::<W>(count, PhantomData), args),
         _ => return false,
     }
     true
+}
+
+/// A sum divided by a count.
+struct Over<W>(Sum<W>, usize);
+impl<W: Num> Fold for Over<W> {
+    type W = W;
+    type Acc = W;
+    #[inline(always)]
+    fn start(&self) -> W {
+        W::ZERO
+    }
+    #[inline(always)]
+    fn step(&self, acc: W, x: W) -> W {
+        acc + x
+    }
+    #[inline(always)]
+    fn join(&self, a: W, b: W) -> W {
+        a + b
+    }
+    fn finish(&self, acc: W) -> W {
+        acc.divide(W::of_f64(self.1 as f64))
+    }
 }
 
 /// The root that makes a norm of a sum of powers.
