@@ -41,6 +41,23 @@ fn norm(
     r::vector_norm(x, order(p)?, dims, keepdim, dtype, out)
 }
 
+fn named_norm(
+    x: &Tensor,
+    p: &str,
+    dims: &[i64],
+    keepdim: bool,
+    dtype: Option<DType>,
+    out: Out,
+) -> Result<Tensor> {
+    match p {
+        "fro" => norm(x, None, dims, keepdim, dtype, out),
+        "nuc" => {
+            Err(Error::NotImplemented { op: "norm", what: "p='nuc' (torch.linalg.svdvals(x).sum(-1) is the nuclear norm)" })
+        }
+        _ => Err(Error::custom("norm", format!("norm(): p must be a number, 'fro' or 'nuc', got '{p}'"))),
+    }
+}
+
 table! {
     /// The sum of all elements, or of those along `dim`.
     fn method:
@@ -167,15 +184,15 @@ table! {
             => |x: &Tensor, dims: Dims, keepdim: bool| r::logsumexp(x, &dims, keepdim);
     /// The p-norm of all elements, or of those over `dim`.
     fn method:
-        "norm(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor"
-            => |x: &Tensor, p: Option<Scalar>, dtype: DType| norm(x, p, &[], false, Some(dtype), Out::New),
-        "norm(Tensor self, Scalar p=2) -> Tensor"
-            => |x: &Tensor, p: Scalar| norm(x, Some(p), &[], false, None, Out::New),
-        "norm(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor? out=None) -> Tensor"
-            => |x: &Tensor, p: Option<Scalar>, dims: Dims, keepdim: bool, dtype: DType, out: Out|
-                norm(x, p, &dims, keepdim, Some(dtype), out),
-        "norm(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor? out=None) -> Tensor"
-            => |x: &Tensor, p: Option<Scalar>, dims: Dims, keepdim: bool, out: Out| norm(x, p, &dims, keepdim, None, out);
+        "norm(Tensor self, str p='fro', int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, p: &str, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out|
+                named_norm(x, p, list(&dims), keepdim, dtype, out),
+        "norm(Tensor self, Scalar? p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, p: Option<Scalar>, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out|
+                norm(x, p, list(&dims), keepdim, dtype, out),
+        "norm(Tensor self, Scalar? p, int[1]? dim, bool keepdim, ScalarType? dtype) -> Tensor"
+            => |x: &Tensor, p: Option<Scalar>, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>|
+                norm(x, p, list(&dims), keepdim, dtype, Out::New);
     /// The p-norm over `dim`, of all elements if it is None.
     linalg:
         "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"

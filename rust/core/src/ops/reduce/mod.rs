@@ -4,6 +4,7 @@
 mod extremes;
 mod moments;
 
+pub(crate) use extremes::to_places;
 pub use extremes::{Arg, Extreme, aminmax, argmax, argmin, max_all, max_dim, min_all, min_dim};
 pub use moments::{LogSumExp, Var, logsumexp, std_mean, std_of, var, var_mean};
 
