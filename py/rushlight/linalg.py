@@ -5,4 +5,4 @@ from __future__ import annotations
 from rushlight import _rushlight
 from rushlight._classes import LinAlgError as LinAlgError
 
-globals().update({name: value for name, value in vars(_rushlight.linalg).items() if not name.startswith("_")})
+globals().update({name: value for name, value in vars(_rushlight._linalg).items() if not name.startswith("_")})

@@ -241,7 +241,7 @@ impl<S: Source> Products<S> {
         let [h, w] = self.whole.cut(if count * cycles < 2 * CYCLES { 1 } else { num_threads().div_ceil(count) });
         let across = n.div_ceil(w);
         let pieces = m.div_ceil(h) * across;
-        let grain = (CYCLES * pieces).div_ceil(cycles).max(1);
+        let grain = (CYCLES * pieces).div_ceil(cycles.max(1)).max(1);
         split(count * pieces, grain, &|from, to| {
             for task in from..to {
                 let at = self.at(task / pieces);
