@@ -86,6 +86,8 @@ def test_relatives_of_addmm() -> None:
     out = torch.empty(2, 4, dtype=torch.float64)
     assert torch.addmm(c, a, b, out=out) is out
     close(out, n["c"] + n["a"] @ n["b"])
+    e = torch.ones(1, dtype=torch.float64)
+    close(e.addbmm_(p, q), 1 + (p.numpy() @ q.numpy()).sum(0))
     d = c.clone()
     assert d.addmm_(a, b, alpha=2) is d
     close(d, n["c"] + 2 * n["a"] @ n["b"])
@@ -197,6 +199,15 @@ def test_distances(p: float) -> None:
     close(torch.pdist(rows, p), full[np.triu_indices(4, 1)], 1e-10)
 
 
+def test_what_has_no_elements() -> None:
+    assert torch.pdist(torch.zeros(1, 5)).shape == (0,)
+    assert torch.cdist(torch.zeros(0, 5), torch.zeros(3, 5)).shape == (0, 3)
+    close(torch.cdist(torch.zeros(2, 0), torch.zeros(3, 0)), np.zeros((2, 3)))
+    close(torch.zeros(2, 1, 0, dtype=torch.bfloat16) @ torch.zeros(2, 0, 1, dtype=torch.bfloat16), np.zeros((2, 1, 1)))
+    close(torch.addmm(torch.ones(4), torch.zeros(2, 0), torch.zeros(0, 4), beta=3), np.full((2, 4), 3.0))
+    close(torch.einsum("ij,jk->ik", torch.zeros(2, 0), torch.zeros(0, 3)), np.zeros((2, 3)))
+
+
 def test_distance_by_product_agrees() -> None:
     x, y = values(2, 40, 7), values(2, 30, 7, seed=1)
     exact = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
@@ -215,7 +226,8 @@ def test_distance_by_product_agrees() -> None:
     (lambda: torch.bmm(torch.ones(2, 2), torch.ones(2, 2)), "batch1 must be a 3D tensor"),
     (lambda: torch.dot(torch.ones(2), torch.ones(3)), "same number of elements"),
     (lambda: torch.addmm(torch.ones(3), torch.ones(2, 2), torch.ones(2, 2)), "expand"),
-    (lambda: torch.addmm(torch.ones(2, 2).long(), torch.ones(2, 2).long(), torch.ones(2, 2).long(), alpha=1.5), "integral"),
+    (lambda: torch.addmm(torch.ones(2, 2), torch.ones(2, 2), torch.ones(2, 2), alpha=1j), "complex"),
+    (lambda: torch.addr(torch.ones(2, 2).long(), torch.ones(2).long(), torch.ones(2).long(), alpha=1.5), "integral"),
     (lambda: torch._C._nn.linear(torch.ones(2, 3), torch.ones(4, 2)), "cannot be multiplied"),
     (lambda: torch.einsum("ij,jk", torch.ones(2, 2), torch.ones(3, 3)), "does not broadcast"),
     (lambda: torch.einsum("ij->ik", torch.ones(2, 2)), "does not appear"),

@@ -86,6 +86,9 @@ pub unsafe fn load(blocks: &Blocks, to: *mut u8) {
         return;
     }
     let (bytes, to) = (len * blocks.size, Ptr(to));
+    if len * n == 0 {
+        return;
+    }
     let places = blocks.scattered();
     split(points(&blocks.before) * n, (GRAIN / len.max(1)).max(1), &|first, last| {
         let mut before = offset_of(&blocks.before, first / n);

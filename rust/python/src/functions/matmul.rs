@@ -1,7 +1,12 @@
 //! Products of matrices.
 
+use crate::args::Object;
 use crate::call::table;
+use crate::class;
 use crate::core::Dims;
+use crate::error::Raise;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
 use rushlight::ops::matmul as m;
 use rushlight::{Result, Scalar, Tensor};
 
@@ -10,6 +15,22 @@ type Added = fn(&Tensor, &Tensor, &Tensor, Scalar, Scalar) -> Result<Tensor>;
 /// In the old order, where factors stand before what they scale.
 fn scaled(f: Added, beta: Scalar, input: &Tensor, alpha: Scalar, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     f(input, a, b, beta, alpha)
+}
+
+/// The one of its kin that lets its target grow.
+fn addbmm_(x: Object, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> PyResult<Py<PyAny>> {
+    let target = class::tensor(x);
+    let value = m::addbmm(target, a, b, beta, alpha).py()?;
+    if value.shape() == target.shape() {
+        target.copy_(&value).py()?;
+        return Ok(x.to_owned().unbind());
+    }
+    if target.requires_grad() && target.is_leaf() && rushlight::autograd::Modes::current().grad {
+        let text = "a leaf Variable that requires grad is being used in an in-place operation.";
+        return Err(PyRuntimeError::new_err(text));
+    }
+    class::replace(x, value);
+    Ok(x.to_owned().unbind())
 }
 
 table! {
@@ -76,8 +97,15 @@ table! {
             => |beta: Scalar, x: &Tensor, alpha: Scalar, a: &Tensor, b: &Tensor| scaled(m::baddbmm, beta, x, alpha, a, b),
         "deprecated: baddbmm(Scalar beta, Tensor self, Tensor batch1, Tensor batch2, *, Tensor? out=None) -> Tensor"
             => |beta: Scalar, x: &Tensor, a: &Tensor, b: &Tensor| scaled(m::baddbmm, beta, x, Scalar::Int(1), a, b);
+    /// `addbmm`, whose result replaces the value of `self`; a number or a single element grows to the result's shape.
+    method:
+        "addbmm_(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" => addbmm_,
+        "deprecated: addbmm_(Tensor self, Scalar beta, Scalar alpha, Tensor batch1, Tensor batch2) -> Tensor"
+            => |x: Object, beta: Scalar, alpha: Scalar, a: &Tensor, b: &Tensor| addbmm_(x, a, b, beta, alpha),
+        "deprecated: addbmm_(Tensor self, Scalar beta, Tensor batch1, Tensor batch2) -> Tensor"
+            => |x: Object, beta: Scalar, a: &Tensor, b: &Tensor| addbmm_(x, a, b, beta, Scalar::Int(1));
     /// `beta * self + alpha * sum(batch1 @ batch2)`, summed over the batch.
-    fn method inplace:
+    fn method:
         "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor? out=None) -> Tensor"
             => m::addbmm,
         "deprecated: addbmm(Scalar beta, Tensor self, Scalar alpha, Tensor batch1, Tensor batch2, *, Tensor? out=None) -> Tensor"

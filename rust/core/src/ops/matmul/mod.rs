@@ -177,25 +177,6 @@ fn conjugate(x: Scalar) -> Scalar {
     }
 }
 
-/// Whether factors are of a kind that the dtype can hold.
-fn check_factors(op: &'static str, dtype: DType, factors: [(&'static str, Scalar); 2]) -> Result<()> {
-    for (name, factor) in factors {
-        let wrong = match factor {
-            Scalar::Complex(..) => !dtype.is_complex(),
-            Scalar::Float(_) => !dtype.is_differentiable(),
-            Scalar::Bool(_) | Scalar::Int(_) => false,
-        };
-        if wrong && !dtype.is_differentiable() {
-            let text = format!("For integral input tensors, argument {name} must not be a floating point number.");
-            return Err(Error::custom(op, text));
-        } else if wrong {
-            let text = format!("{name} is complex, and cannot be converted to {} without overflow", dtype.name());
-            return Err(Error::custom(op, text));
-        }
-    }
-    Ok(())
-}
-
 impl Op for MatMul {
     fn name(&self) -> &'static str {
         "matmul"
@@ -239,7 +220,15 @@ impl Op for AddMm {
         let shape = product_shape(a.shape(), b.shape())?;
         check_dtype("addmm", a, b)?;
         check_dtype("addmm", input, a)?;
-        check_factors("addmm", a.dtype(), [("beta", self.beta), ("alpha", self.alpha)])?;
+        for (name, factor) in [("beta", self.beta), ("alpha", self.alpha)] {
+            if matches!(factor, Scalar::Complex(..)) && !a.dtype().is_complex() {
+                let dtype = a.dtype().name();
+                return Err(Error::custom(
+                    "addmm",
+                    format!("{name} is complex, and cannot be converted to {dtype} without overflow"),
+                ));
+            }
+        }
         let fits = input.ndim() <= shape.len() && broadcast("addmm", input.shape(), &shape).is_ok_and(|s| s == shape);
         if !fits {
             let given = input.shape();

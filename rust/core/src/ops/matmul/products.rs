@@ -1,6 +1,6 @@
 //! The products that PyTorch names, made of the three ops.
 
-use super::{AddMm, Linear, MatMul, check_dtype, check_factors};
+use super::{AddMm, Linear, MatMul, check_dtype};
 use crate::dtype::{DType, Scalar, result_type};
 use crate::error::{Error, Result};
 use crate::layout::{Shape, wrap_dims};
@@ -156,7 +156,19 @@ pub fn addr(input: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar)
     }
     let standings = [input, a, b].map(|x| (x.dtype(), x.standing()));
     let dtype = result_type(standings.into_iter());
-    check_factors("addr", dtype, [("beta", beta), ("alpha", alpha)])?;
+    for (name, factor) in [("beta", beta), ("alpha", alpha)] {
+        match factor {
+            Scalar::Float(_) | Scalar::Complex(..) if !dtype.is_differentiable() => {
+                let text = "must not be a floating point number.";
+                return fail("addr", format!("For integral input tensors, argument {name} {text}"));
+            }
+            Scalar::Complex(..) if !dtype.is_complex() => {
+                let text = format!("{name} is complex, and cannot be converted to {} without overflow", dtype.name());
+                return fail("addr", text);
+            }
+            _ => {}
+        }
+    }
     let full = [a.shape()[0], b.shape()[0]];
     input.layout().expand("addr", &full)?;
     let mut product = outer(a, b)?.to(dtype)?;
@@ -289,7 +301,10 @@ pub fn matrix_power(x: &Tensor, n: i64) -> Result<Tensor> {
         });
     }
     if n == 0 {
-        return eye(*rows as i64, *rows as i64, x.dtype())?.expand(x.shape())?.copy();
+        // A copy that is written over: what flows back through it is zero, but it flows.
+        let one = x.copy()?;
+        one.copy_(&eye(*rows as i64, *rows as i64, x.dtype())?)?;
+        return Ok(one);
     }
     if n == 1 {
         return x.copy();
