@@ -1,6 +1,6 @@
 //! Functions of vectors and matrices made of views and arithmetic: cross products, differences, covariance, powers.
 
-use super::{broadcast_tensors, diagonal, flip, matrix_t, narrow, squeeze, unsqueeze};
+use super::{at_least, broadcast_tensors, diagonal, flip, matrix_t, narrow, squeeze, unsqueeze};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::layout::wrap_dim;
@@ -158,9 +158,8 @@ pub fn corrcoef(x: &Tensor) -> Result<Tensor> {
 
 /// The powers of the elements of vectors, `n` of them, in a new last dimension: falling, unless `increasing`.
 pub fn vander(x: &Tensor, n: Option<i64>, increasing: bool) -> Result<Tensor> {
-    let Some(&size) = x.shape().last() else {
-        return Err(Error::custom("vander", "x must be a one-dimensional tensor."));
-    };
+    let x = &at_least(x, 1)?;
+    let size = x.shape()[x.ndim() - 1];
     let n = n.unwrap_or(size as i64);
     if n < 0 {
         return Err(Error::custom("vander", format!("N must be non-negative, got {n}")));
