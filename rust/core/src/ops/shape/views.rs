@@ -276,9 +276,9 @@ pub fn alias(x: &Tensor) -> Result<Tensor> {
 /// `x.reshape(2, -1)`: a view if the memory allows it, else a copy.
 pub fn reshape(x: &Tensor, size: &[i64]) -> Result<Tensor> {
     let shape = infer_shape("reshape", size, x.numel())?;
-    match x.layout().reshape(&shape) {
-        Some(_) => apply(Reshape { shape }, [x]),
-        None => apply(Reshape { shape }, [&x.contiguous()?]),
+    match x.is_contiguous() || x.layout().reshape(&shape).is_some() {
+        true => apply(Reshape { shape }, [x]),
+        false => apply(Reshape { shape }, [&x.contiguous()?]),
     }
 }
 
