@@ -182,7 +182,9 @@ impl Signature {
         };
         let (indent, this) = if form.is_function() { ("", "") } else { ("    ", "self") };
         let overload = if overloaded { format!("{indent}@overload\n") } else { String::new() };
-        let params = self.list(form, |p| format!("{}: {}{}", p.text, p.ty.python(), default(p)));
+        // A keyword of Python's cannot be a name in a stub.
+        let name_of = |p: &Param| if p.text == "from" { "from_".to_string() } else { p.text.to_string() };
+        let params = self.list(form, |p| format!("{}: {}{}", name_of(p), p.ty.python(), default(p)));
         let comma = if this.is_empty() || params.is_empty() { "" } else { ", " };
         format!("{overload}{indent}def {name}({this}{comma}{params}) -> {}: ...\n", self.returns_python())
     }
