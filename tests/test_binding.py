@@ -290,7 +290,7 @@ def test_a_float_stays_itself_through_threads() -> None:
 
 def test_hooks_are_collected_with_their_tensor() -> None:
     x = torch.ones(2, requires_grad=True)
-    x.register_hook(lambda grad: x)
+    x.register_hook(lambda grad: x)  # noqa: F821
     ref = weakref.ref(x)
     del x
     gc.collect()

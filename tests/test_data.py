@@ -8,6 +8,7 @@ from collections import OrderedDict, namedtuple
 from pathlib import Path
 
 import pytest
+
 import rushlight as torch
 from rushlight.utils import data
 

@@ -14,6 +14,7 @@ from collections import OrderedDict, namedtuple
 from pathlib import Path
 
 import pytest
+
 import rushlight as torch
 
 Pair = namedtuple("Pair", "x y")
@@ -175,7 +176,7 @@ def test_grad_scaler():
 
     optimizer = Down()
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
-    for round_ in range(2):
+    for _ in range(2):
         p.grad = None
         scaler.scale((p * 3).sum()).backward()
         assert p.grad.item() == 12.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 

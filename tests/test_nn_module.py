@@ -10,6 +10,7 @@ import weakref
 from collections import OrderedDict
 
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 from rushlight.nn import functional as F

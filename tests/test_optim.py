@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+
 import rushlight as torch
 from rushlight import optim
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 import rushlight as torch
 from rushlight import _tensor_str
 

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Callable
 
 import pytest
+
 import rushlight as torch
 
 RECORDED: list[tuple[Callable[[], torch.Tensor], list[float]]] = [

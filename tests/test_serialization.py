@@ -16,6 +16,7 @@ from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 
 import pytest
+
 import rushlight as torch
 from rushlight import serialization
 

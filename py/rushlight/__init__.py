@@ -15,11 +15,40 @@ from __future__ import annotations
 import sys as _sys
 from importlib import import_module as _import_module
 from math import e, inf, nan, pi
-from typing import Any
 
 from rushlight import _classes, _rushlight
 from rushlight._classes import OutOfMemoryError, Size
 from rushlight._rushlight import Tensor, __version__, device, dtype, layout, memory_format
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # for type checkers, what else is loaded lazily or found in the extension module
+    from typing import Any
+
+    from rushlight import (
+        accelerator,
+        amp,
+        autograd,
+        backends,
+        compiler,
+        cpu,
+        cuda,
+        distributed,
+        jit,
+        linalg,
+        mps,
+        multiprocessing,
+        nn,
+        optim,
+        overrides,
+        profiler,
+        return_types,
+        testing,
+        types,
+        utils,
+        version,
+        xpu,
+    )
+    from rushlight._rushlight import *
 
 _C = _sys.modules["rushlight._C"] = _rushlight
 newaxis = None

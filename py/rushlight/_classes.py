@@ -6,11 +6,13 @@ Imports nothing of the package, so that it can be imported first.
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from typing import Any
+
+TYPE_CHECKING = False  # what typing's stands for, without the import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from typing import Any
 
 
 class Size(tuple):
@@ -89,11 +91,11 @@ def context_decorator(context: AbstractContextManager | Callable[[], AbstractCon
     Generators run each of their steps inside of it, and the caller's code between the steps outside.
     """
     make: Callable[[], AbstractContextManager] = context if not hasattr(context, "__enter__") else (lambda: context)
-    if inspect.isclass(func):
+    if isinstance(func, type):
         raise TypeError(
             f"cannot decorate the class {func.__name__}: decorate its methods, or use the context manager inside of them"
         )
-    if inspect.isgeneratorfunction(func):
+    if _is_generator(func):
         return _generator_in_context(make, func)
 
     @functools.wraps(func)
@@ -102,6 +104,14 @@ def context_decorator(context: AbstractContextManager | Callable[[], AbstractCon
             return func(*args, **kwargs)
 
     return wrapper
+
+
+def _is_generator(func: Any) -> bool:
+    """inspect.isgeneratorfunction, without the milliseconds that importing inspect takes."""
+    while isinstance(func, functools.partial) or hasattr(func, "__func__"):
+        func = func.func if isinstance(func, functools.partial) else func.__func__
+    code = getattr(func, "__code__", None)
+    return code is not None and bool(code.co_flags & 0x20)  # CO_GENERATOR
 
 
 def _generator_in_context(make: Callable[[], AbstractContextManager], func: Callable) -> Callable:

@@ -13,11 +13,11 @@ from rushlight._rushlight import Node, Tensor, is_grad_enabled, is_inference_mod
 
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
+from .gradcheck import gradcheck, gradgradcheck  # now, so that the names stand for the functions, not for the module
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
 from .variable import Variable
 
 _MODULES = frozenset("anomaly_mode forward_ad function functional grad_mode gradcheck graph profiler variable".split())
-_CHECKS = frozenset("gradcheck gradgradcheck".split())
 
 __all__ = [
     "Function",
@@ -41,10 +41,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CHECKS:  # the functions, and not the module of the same name
-        value = getattr(_import_module("rushlight.autograd.gradcheck"), name)
-        globals()[name] = value
-        return value
     if name in _MODULES:
         try:
             return _import_module(f"rushlight.autograd.{name}")

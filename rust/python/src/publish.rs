@@ -7,6 +7,7 @@ use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{CString, c_char};
 
 pub fn publish(m: &Bound<PyModule>) -> PyResult<()> {
@@ -89,25 +90,32 @@ pub fn submodule<'py>(m: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'p
     Ok(module)
 }
 
-/// The `.pyi` text of everything in the table.
+/// The `.pyi` text of the table, by where it belongs: `Tensor`, the module (an empty name), or a namespace.
 #[pyfunction]
-fn _stubs(py: Python) -> PyResult<String> {
-    let (mut methods, mut functions) = (String::new(), String::new());
+fn _stubs(py: Python) -> PyResult<BTreeMap<&'static str, String>> {
+    let mut texts = BTreeMap::from([("Tensor", String::new()), ("", String::new())]);
+    let mut written = HashSet::new();
     for function in functions::all() {
         let signatures = function.signatures(py)?;
         let current: Vec<_> = signatures.iter().filter(|s| !s.deprecated).collect();
+        let also_function = function.forms.iter().any(|(form, _)| *form == Form::Function(None));
         for &(form, _) in function.forms {
-            let into = match form {
-                Form::Function(None) => &mut functions,
-                Form::Function(Some(_)) => continue,
-                _ => &mut methods,
+            let places = match form {
+                Form::Function(namespace) => vec![namespace.unwrap_or("")],
+                Form::InPlace | Form::Exchange if also_function => vec!["Tensor", ""],
+                _ => vec!["Tensor"],
             };
-            for signature in &current {
-                *into += &signature.stub(form, &form.name(signature.name), current.len() > 1);
+            let name = form.name(signatures[0].name);
+            for (place, name) in places.iter().flat_map(|&p| functions::aliases::all_of(&name).map(move |n| (p, n))) {
+                let alias_here = matches!(place, "Tensor" | "") || name == form.name(signatures[0].name);
+                if alias_here && written.insert((place, name.clone())) {
+                    let text = texts.entry(place).or_default();
+                    current.iter().for_each(|s| *text += &s.stub(form, place.is_empty(), &name, current.len() > 1));
+                }
             }
         }
     }
-    Ok(format!("class Tensor:\n{methods}\n{functions}"))
+    Ok(texts)
 }
 
 /// Does every Rust function take what its schema says? Run by the tests over the whole table.

@@ -169,8 +169,9 @@ impl Signature {
         }
     }
 
-    /// For the `.pyi` file.
-    pub fn stub(&self, form: Form, name: &str, overloaded: bool) -> String {
+    /// For the `.pyi` file: a method of Tensor, a function of the module (which `x.f_()` may be too), or one of a namespace,
+    /// which is a static method there.
+    pub fn stub(&self, form: Form, of_module: bool, name: &str, overloaded: bool) -> String {
         let default = |p: &Param| match p.default_text {
             "" => String::new(),
             text if text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -180,13 +181,26 @@ impl Signature {
             }
             text => format!(" = {text}"),
         };
-        let (indent, this) = if form.is_function() { ("", "") } else { ("    ", "self") };
-        let overload = if overloaded { format!("{indent}@overload\n") } else { String::new() };
-        // A keyword of Python's cannot be a name in a stub.
-        let name_of = |p: &Param| if p.text == "from" { "from_".to_string() } else { p.text.to_string() };
-        let params = self.list(form, |p| format!("{}: {}{}", name_of(p), p.ty.python(), default(p)));
+        let (indent, this) = match form {
+            Form::Function(None) => ("", ""),
+            Form::Function(Some(_)) => ("    ", ""),
+            _ if of_module => ("", "input: Tensor"),
+            _ => ("    ", "self"),
+        };
+        let mut head = String::new();
+        if overloaded {
+            head += &format!("{indent}@overload\n");
+        }
+        if matches!(form, Form::Function(Some(_))) {
+            head += &format!("{indent}@staticmethod\n");
+        }
+        let params = self.list(form, |p| {
+            // Such a name can only be given by position.
+            let escape = if ["from", "lambda"].contains(&p.text) { "_" } else { "" };
+            format!("{}{escape}: {}{}", p.text, p.ty.python(), default(p))
+        });
         let comma = if this.is_empty() || params.is_empty() { "" } else { ", " };
-        format!("{overload}{indent}def {name}({this}{comma}{params}) -> {}: ...\n", self.returns_python())
+        format!("{head}{indent}def {name}({this}{comma}{params}) -> {}: ...\n", self.returns_python())
     }
 
     fn returns_python(&self) -> String {
@@ -310,18 +324,19 @@ impl Type {
         if self.list { format!("tuple of {base}s") } else { base.into() }
     }
 
+    /// In the words of the stubs, where `int` is a dtype and `dtype` a property: see the head of the `.pyi` file.
     fn python(&self) -> String {
         let base = match self.kind {
             Kind::Tensor => "Tensor",
             Kind::Scalar => "Number",
-            Kind::Int => "int",
-            Kind::Float => "float",
-            Kind::Bool => "bool",
+            Kind::Int => "_int",
+            Kind::Float => "_float",
+            Kind::Bool => "_bool",
             Kind::Str => "str",
-            Kind::DType => "dtype",
-            Kind::Device => "DeviceLike",
-            Kind::Layout => "layout",
-            Kind::MemoryFormat => "memory_format",
+            Kind::DType => "_dtype",
+            Kind::Device => "_DeviceLike",
+            Kind::Layout => "_layout",
+            Kind::MemoryFormat => "_memory_format",
             Kind::Generator => "Generator",
             Kind::Any => "Any",
         };

@@ -30,3 +30,10 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("swapdims", "transpose"),
     ("true_divide", "div"),
 ];
+
+/// A name and its aliases, in the form in which the name is given (`f` or `f_`).
+pub fn all_of(name: &str) -> impl Iterator<Item = String> {
+    let (base, suffix) = name.strip_suffix('_').map_or((name, ""), |base| (base, "_"));
+    let aliases = ALIASES.iter().filter(move |(_, of)| *of == base).map(move |(alias, _)| format!("{alias}{suffix}"));
+    std::iter::once(name.to_string()).chain(aliases)
+}

@@ -18,6 +18,8 @@ table! {
     fn method inplace: "log2(Tensor self, *, Tensor? out=None) -> Tensor" => u::log2;
     /// The logarithm to base 10.
     fn method inplace: "log10(Tensor self, *, Tensor? out=None) -> Tensor" => u::log10;
+    /// Each element as `mantissa · 2**exponent` with ½ ≤ |mantissa| < 1; the exponents are of int32.
+    fn method: "frexp(Tensor self, *, Tensor[]? out=None) -> (Tensor mantissa, Tensor exponent)" => u::frexp;
     /// log(1 + x), exact near zero.
     fn method inplace: "log1p(Tensor self, *, Tensor? out=None) -> Tensor" => u::log1p;
     /// The square root.
