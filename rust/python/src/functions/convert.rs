@@ -132,24 +132,40 @@ table! {
 
     /// The type's name, or the tensor in another type.
     method: "type(Tensor self, Any dtype=None, bool non_blocking=False) -> Any" => |x: &Tensor, ty: Object, _: bool| type_(x, ty);
+    /// The tensor with the dtype of `other`; itself if it has it.
     method: "type_as(Tensor self, Tensor other) -> Tensor" => |x: &Tensor, y: &Tensor| to(x, Some(y.dtype()), Some(Device::of(y)), false, None);
 
+    /// Whether each element is not zero.
     method: "bool(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::Bool), None, false, f);
+    /// The tensor in uint8.
     method: "byte(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::U8), None, false, f);
+    /// The tensor in int8.
     method: "char(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::I8), None, false, f);
+    /// The tensor in int16.
     method: "short(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::I16), None, false, f);
+    /// The tensor in int32.
     method: "int(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::I32), None, false, f);
+    /// The tensor in int64.
     method: "long(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::I64), None, false, f);
+    /// The tensor in float16.
     method: "half(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::F16), None, false, f);
+    /// The tensor in bfloat16.
     method: "bfloat16(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::BF16), None, false, f);
+    /// The tensor in float32.
     method: "float(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::F32), None, false, f);
+    /// The tensor in float64.
     method: "double(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::F64), None, false, f);
+    /// The tensor in complex64.
     method: "cfloat(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::C64), None, false, f);
+    /// The tensor in complex128.
     method: "cdouble(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, Some(DType::C128), None, false, f);
 
+    /// The tensor on the CPU; itself if it is there.
     method: "cpu(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => |x: &Tensor, f: Format| to(x, None, Some(Device::CPU), false, f);
+    /// The tensor on a CUDA device, of which Rushlight has none: raises.
     method: "cuda(Tensor self, Device? device=None, bool non_blocking=False, *, MemoryFormat? memory_format=None) -> Tensor"
         => |x: &Tensor, _: Option<Device>, _: bool, f: Format| to(x, None, Some(Device::parse("cuda")?), false, f);
+    /// The tensor on the GPU.
     method: "gpu(Tensor self, bool non_blocking=False) -> Tensor"
         => |x: &Tensor, _: bool| to(x, None, Some(Device::parse("gpu")?), false, None);
 
@@ -157,13 +173,16 @@ table! {
     fn method: "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor" => clone;
     /// Itself if its memory is dense (in the given order), else a copy that is.
     method: "contiguous(Tensor self, *, MemoryFormat memory_format=contiguous_format) -> Tensor" => contiguous;
+    /// Whether the elements lie in memory in the order of `memory_format`, without gaps.
     method: "is_contiguous(Tensor self, *, MemoryFormat memory_format=contiguous_format) -> bool" => is_contiguous;
 
     /// Writes the values of another tensor into this one.
     method: "copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor"
         => |x: &Tensor, src: &Tensor, _: bool| x.copy_(&src.to_cpu()?).map(|()| x.clone());
 
+    /// The smallest dtype that holds the values of both.
     fn: "promote_types(ScalarType type1, ScalarType type2) -> ScalarType" => DType::promote;
+    /// Whether promotion lets values of one dtype become another's: not from complex to real, from float to integer, or from number to bool.
     fn: "can_cast(ScalarType from_, ScalarType to) -> bool" => DType::can_cast;
     /// The dtype that an arithmetic operation on these would have.
     fn:

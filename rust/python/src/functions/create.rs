@@ -139,28 +139,37 @@ fn filled(x: &Tensor, value: &Tensor) -> rushlight::Result<Tensor> {
 }
 
 table! {
+    /// A tensor of zeros.
     fn: "zeros(int[] size, *, Tensor? out=None, $options) -> Tensor"
         => |size: Dims, options: Options| made(&size, options, Tensor::zeros);
+    /// A tensor of ones.
     fn: "ones(int[] size, *, Tensor? out=None, $options) -> Tensor"
         => |size: Dims, options: Options| made(&size, options, Tensor::ones);
     /// Memory that holds whatever it held before.
     fn: "empty(int[] size, *, Tensor? out=None, $options, MemoryFormat? memory_format=None) -> Tensor"
         => |size: Dims, options: Options, format: Format| in_format(made(&size, options, Tensor::empty), None, format);
+    /// A tensor of this shape and these strides, whose elements are whatever the memory holds.
     fn: "empty_strided(int[] size, int[] stride, *, $options) -> Tensor"
         => |size: Dims, stride: Dims, options: Options| empty_strided(&size, &stride, options);
+    /// A tensor of one value everywhere; its dtype is the value's unless told.
     fn: "full(int[] size, Scalar fill_value, *, Tensor? out=None, $options) -> Tensor"
         => |size: Dims, value: Scalar, options: Options| {
             let dtype = options.dtype.unwrap_or_else(|| dtype_of(value));
             options.finish(shape("full", &size).and_then(|shape| Tensor::full(&shape, value, dtype)))
         };
+    /// A 0-dim tensor of this value.
     fn: "scalar_tensor(Scalar s, *, $options) -> Tensor"
         => |value: Scalar, options: Options| options.finish(Tensor::scalar(value, options.dtype_or_default()));
 
+    /// Zeros of the shape, dtype and strides of `input`.
     fn: "zeros_like(Tensor self, *, $options, MemoryFormat? memory_format=None) -> Tensor"
         => |x: &Tensor, options: Options, format: Format| full_like(x, Scalar::Int(0), options, format);
+    /// Ones of the shape, dtype and strides of `input`.
     fn: "ones_like(Tensor self, *, $options, MemoryFormat? memory_format=None) -> Tensor"
         => |x: &Tensor, options: Options, format: Format| full_like(x, Scalar::Int(1), options, format);
+    /// One value in the shape, dtype and strides of `input`.
     fn: "full_like(Tensor self, Scalar fill_value, *, $options, MemoryFormat? memory_format=None) -> Tensor" => full_like;
+    /// An uninitialised tensor of the shape, dtype and strides of `input`.
     fn: "empty_like(Tensor self, *, $options, MemoryFormat? memory_format=None) -> Tensor"
         => |x: &Tensor, options: Options, format: Format| {
             let options = like(x, options);
@@ -215,14 +224,19 @@ table! {
     fn: "empty_permuted(int[] size, int[] physical_layout, *, $options) -> Tensor"
         => |size: Dims, order: Dims, options: Options| empty_permuted(&size, &order, options);
 
+    /// A triangle that rises from 0 to 1 and falls again; `periodic` leaves out the last point.
     fn: "bartlett_window(int window_length, bool periodic=True, *, $options) -> Tensor"
         => |n: i64, periodic: bool, options: Options| window(Window::Bartlett, n, periodic, options);
+    /// Blackman's window of three cosines.
     fn: "blackman_window(int window_length, bool periodic=True, *, $options) -> Tensor"
         => |n: i64, periodic: bool, options: Options| window(Window::Blackman, n, periodic, options);
+    /// Half a wave of a raised cosine, from 0 to 1 and back.
     fn: "hann_window(int window_length, bool periodic=True, *, $options) -> Tensor"
         => |n: i64, periodic: bool, options: Options| window(Window::Hann, n, periodic, options);
+    /// `alpha - beta * cos(2πn / N)`.
     fn: "hamming_window(int window_length, bool periodic=True, float alpha=0.54, float beta=0.46, *, $options) -> Tensor"
         => |n: i64, periodic: bool, alpha: f64, beta: f64, options: Options| window(Window::Hamming { alpha, beta }, n, periodic, options);
+    /// Kaiser's window, by Bessel functions; `beta` trades the width of the peak for its side lobes.
     fn: "kaiser_window(int window_length, bool periodic=True, float beta=12.0, *, $options) -> Tensor"
         => |n: i64, periodic: bool, beta: f64, options: Options| window(Window::Kaiser { beta }, n, periodic, options);
 
@@ -230,22 +244,30 @@ table! {
     fn method:
         "fill(Tensor self, Scalar value) -> Tensor" => |x: &Tensor, value: Scalar| rushlight::ops::unary::fill(x, value, Out::New),
         "fill(Tensor self, Tensor value) -> Tensor" => |x: &Tensor, value: &Tensor| filled(x, value)?.copy();
+    /// Sets every element to a value.
     fn method:
         "fill_(Tensor self, Scalar value) -> Tensor" => |x: &Tensor, value: Scalar| x.fill_(value).map(|()| x.clone()),
         "fill_(Tensor self, Tensor value) -> Tensor" => |x: &Tensor, value: &Tensor| x.copy_(&filled(x, value)?).map(|()| x.clone());
+    /// Sets every element to zero.
     fn method: "zero_(Tensor self) -> Tensor" => |x: &Tensor| x.zero_().map(|()| x.clone());
 
+    /// Zeros, of the tensor's dtype unless told.
     method: "new_zeros(Tensor self, int[] size, *, $options) -> Tensor"
         => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::zeros);
+    /// Ones, of the tensor's dtype unless told.
     method: "new_ones(Tensor self, int[] size, *, $options) -> Tensor"
         => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::ones);
+    /// An uninitialised tensor, of the tensor's dtype unless told.
     method: "new_empty(Tensor self, int[] size, *, $options) -> Tensor"
         => |x: &Tensor, size: Dims, options: Options| made(&size, like(x, options), Tensor::empty);
+    /// An uninitialised tensor with these strides, of the tensor's dtype unless told.
     method: "new_empty_strided(Tensor self, int[] size, int[] stride, *, $options) -> Tensor"
         => |x: &Tensor, size: Dims, stride: Dims, options: Options| empty_strided(&size, &stride, like(x, options));
+    /// One value everywhere, of the tensor's dtype unless told.
     method: "new_full(Tensor self, int[] size, Scalar fill_value, *, $options) -> Tensor"
         => |x: &Tensor, size: Dims, value: Scalar, options: Options|
             made(&size, like(x, options), |shape, dtype| Tensor::full(shape, value, dtype));
+    /// A copy of `data` as a new leaf, of the tensor's dtype unless told.
     method: "new_tensor(Tensor self, Any data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor"
         => |x: &Tensor, data: Object, dtype: Option<DType>, device: Option<Device>, grad: bool|
             data::tensor(data, dtype.or(Some(x.dtype())), device.or(Some(Device::of(x))), grad);

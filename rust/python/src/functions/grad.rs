@@ -66,6 +66,7 @@ table! {
 
     /// The same memory, outside of the graph.
     fn method: "detach(Tensor self) -> Tensor" => Tensor::detach;
+    /// Takes the tensor out of its graph: it becomes a leaf that needs no gradient.
     fn method: "detach_(Tensor self) -> Tensor" => |x: &Tensor| x.detach_().map(|()| x.clone());
 
     /// Has backward fill `grad` of a tensor that is no leaf.
@@ -84,6 +85,8 @@ table! {
         handle(x, &function, class::tensor(x).register_post_accumulate_grad_hook(told))
     };
 
+    /// Whether the tensor was made in inference mode.
     fn method: "is_inference(Tensor self) -> bool" => Tensor::is_inference;
+    /// Whether the tensor is a view of another.
     method: "_is_view(Tensor self) -> bool" => |x: &Tensor| x.base().is_some();
 }

@@ -115,7 +115,9 @@ table! {
             let columns = i::nonzero_columns(x).py()?.into_iter().map(|t| crate::class::wrap(py, t));
             Ok(PyTuple::new(py, columns.collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
         };
+    /// The places of the elements that are not zero, one a row: int64 [count, dims].
     fn method: "argwhere(Tensor self) -> Tensor" => i::nonzero;
+    /// The places of the first `size` elements that are not zero, filled up with `fill_value`.
     fn method: "nonzero_static(Tensor self, *, int size, int fill_value=-1, Tensor? out=None) -> Tensor" => i::nonzero_static;
 
     /// `input` where the condition is true, else `other`; with a condition alone, the indices of what is not zero.
@@ -130,6 +132,7 @@ table! {
             => |condition: &Tensor, a: Scalar, b: Scalar|
                 ternary::where_op(condition.into(), Operand::Scalar(a), Operand::Scalar(b), Out::New),
         "where(Tensor condition) -> Tensor[]" => i::nonzero_columns;
+    /// The tensor where `condition` holds, `other` elsewhere.
     method:
         "where(Tensor self, Tensor condition, Tensor other) -> Tensor"
             => |a: &Tensor, condition: &Tensor, b: &Tensor| ternary::where_op(condition.into(), a.into(), b.into(), Out::New),
@@ -152,6 +155,7 @@ table! {
     /// Rows of a table at the indices.
     fn: "embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor"
         => |weight: &Tensor, indices: &Tensor, padding: i64, by_freq: bool, _: bool| i::embedding(weight, indices, padding, by_freq);
+    /// The gradient of an embedding's weight: rows of `grad_output` added up by their indices.
     fn: "embedding_dense_backward(Tensor grad_output, Tensor indices, int num_weights, int padding_idx, bool scale_grad_by_freq) -> Tensor"
         => i::embedding_backward;
     /// Shortens the rows asked for that are longer than `max_norm`, in place.

@@ -37,8 +37,10 @@ table! {
     /// −self[target], weighted by class, for log probabilities and class indices.
     nn:
         "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor" => nll;
+    /// The negative of the log probabilities that `target` points at, weighted by class and reduced.
     nn:
         "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor? out=None) -> Tensor" => nll;
+    /// `nll_loss` for log probabilities [N, C, H, W].
     nn:
         "nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor? out=None) -> Tensor" => nll;
     /// Cross-entropy of logits against class indices, or against probabilities of the logits' shape.

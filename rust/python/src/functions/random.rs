@@ -119,23 +119,31 @@ table! {
     fn: "poisson(Tensor self, Generator? generator=None) -> Tensor" => r::poisson;
     /// How many of `count` trials of probability `prob` succeed.
     fn: "binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor" => r::binomial;
+    /// A draw of the gamma distribution for each shape parameter in `input`.
     fn: "_standard_gamma(Tensor self, Generator? generator=None) -> Tensor" => r::standard_gamma;
+    /// The slope of a gamma draw `output` by its shape parameter.
     fn: "_standard_gamma_grad(Tensor self, Tensor output) -> Tensor" => r::standard_gamma_grad;
+    /// A draw of the Dirichlet distribution for each row of concentrations.
     fn: "_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor" => r::sample_dirichlet;
+    /// The slope of a Dirichlet draw `x` by its concentrations.
     fn: "_dirichlet_grad(Tensor x, Tensor alpha, Tensor total) -> Tensor" => r::dirichlet_grad;
 
     /// x with elements set to zero at random, the others divided by 1 − p.
     fn: "dropout(Tensor input, float p, bool train) -> Tensor" => r::dropout;
+    /// `dropout` in place.
     fn: "dropout_(Tensor self, float p, bool train) -> Tensor" => r::dropout_;
     /// Dropout, and the mask of what was kept.
     fn: "native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)" => r::native_dropout;
     /// Dropout of whole features.
     fn: "feature_dropout(Tensor input, float p, bool train) -> Tensor" => r::feature_dropout;
+    /// `feature_dropout` in place.
     fn: "feature_dropout_(Tensor self, float p, bool train) -> Tensor" => r::feature_dropout_;
     /// Dropout that keeps mean and variance of a network of SELUs.
     fn: "alpha_dropout(Tensor input, float p, bool train) -> Tensor" => r::alpha_dropout;
+    /// `alpha_dropout` in place.
     fn: "alpha_dropout_(Tensor self, float p, bool train) -> Tensor" => r::alpha_dropout_;
     /// The same for whole features.
     fn: "feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor" => r::feature_alpha_dropout;
+    /// `feature_alpha_dropout` in place.
     fn: "feature_alpha_dropout_(Tensor self, float p, bool train) -> Tensor" => r::feature_alpha_dropout_;
 }

@@ -65,11 +65,13 @@ table! {
     method:
         "view(Tensor(a) self, ScalarType dtype) -> Tensor(a)" => s::view_dtype,
         "view(Tensor(a) self, int[] size) -> Tensor(a)" => |x: &Tensor, size: Dims| s::view(x, &size);
+    /// A view in the shape of `other`.
     method: "view_as(Tensor(a) self, Tensor other) -> Tensor(a)"
         => |x: &Tensor, other: &Tensor| s::view(x, &other.shape().iter().map(|&n| n as i64).collect::<Dims>());
 
     /// The same elements in another shape; a view if the memory allows it, else a copy.
     fn method: "reshape(Tensor(a) self, int[] shape) -> Tensor(a)" => |x: &Tensor, size: Dims| s::reshape(x, &size);
+    /// The tensor in the shape of `other`, as a view if its strides allow one.
     method: "reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)"
         => |x: &Tensor, other: &Tensor| s::reshape(x, &other.shape().iter().map(|&n| n as i64).collect::<Dims>());
 
@@ -107,8 +109,10 @@ table! {
     /// Dimensions of size 1 repeated without a copy; -1 keeps a size.
     method: "expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)"
         => |x: &Tensor, size: Dims, _: bool| s::expand(x, &size);
+    /// A view broadcast to the shape of `other`.
     method: "expand_as(Tensor(a) self, Tensor other) -> Tensor(a)"
         => |x: &Tensor, other: &Tensor| s::expand(x, &other.shape().iter().map(|&n| n as i64).collect::<Dims>());
+    /// A view broadcast to a shape.
     fn method: "broadcast_to(Tensor(a) self, int[] size) -> Tensor(a)" => |x: &Tensor, size: Dims| s::expand(x, &size);
     /// Summed over the dimensions along which `size` broadcasts to the shape.
     method: "sum_to_size(Tensor self, int[] size) -> Tensor" => sum_to_size;
@@ -120,6 +124,7 @@ table! {
         "narrow(Tensor(a) self, int dim, int start, int length) -> Tensor(a)" => s::narrow,
         "narrow(Tensor(a) self, int dim, Tensor start, int length) -> Tensor(a)"
             => |x: &Tensor, dim: i64, start: &Tensor, length: i64| s::narrow(x, dim, start_of(start)?, length);
+    /// `narrow`, as a copy.
     fn method: "narrow_copy(Tensor self, int dim, int start, int length, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, dim: i64, start: i64, length: i64| copied(s::narrow(x, dim, start, length));
     /// The diagonal of matrices, as a view.
@@ -137,18 +142,24 @@ table! {
         "split(Tensor self, int split_size, int dim=0) -> Tensor(a)[]" => s::split,
         "split(Tensor self, int[] split_size, int dim=0) -> Tensor(a)[]"
             => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    /// Parts of a size, or of these sizes, along `dim`, as views.
     VF:
         "split(Tensor self, int split_size, int dim=0) -> Tensor(a)[]" => s::split,
         "split(Tensor self, int[] split_size, int dim=0) -> Tensor(a)[]"
             => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    /// Parts of these sizes along `dim`, as views.
     fn method: "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor(a)[]"
         => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    /// `split`, without the watch over parts that are changed in place.
     fn: "unsafe_split(Tensor self, int split_size, int dim=0) -> Tensor[]" => s::split;
+    /// `split_with_sizes`, without the watch over parts that are changed in place.
     fn: "unsafe_split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]"
         => |x: &Tensor, sizes: Dims, dim: i64| s::split_with_sizes(x, &sizes, dim);
+    /// `split`, without the watch over parts that are changed in place.
     method: "unsafe_split(Tensor self, int split_size, int dim=0) -> Tensor[]" => s::split;
     /// At most `chunks` pieces of one size; the last one may be smaller.
     fn method: "chunk(Tensor self, int chunks, int dim=0) -> Tensor(a)[]" => s::chunk;
+    /// `chunk`, without the watch over parts that are changed in place.
     fn method: "unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]" => s::chunk;
     /// `sections` pieces whose sizes differ by one at most, or pieces between places.
     fn method:
@@ -156,70 +167,99 @@ table! {
         "tensor_split(Tensor self, int[] indices, int dim=0) -> Tensor(a)[]"
             => |x: &Tensor, places: Dims, dim: i64| s::tensor_split_at(x, &places, dim),
         "tensor_split(Tensor self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]" => s::tensor_split_by;
+    /// Parts along the columns: dimension 1, or 0 of a vector.
     fn method:
         "hsplit(Tensor self, int sections) -> Tensor(a)[]" => s::hsplit,
         "hsplit(Tensor self, int[] indices) -> Tensor(a)[]" => |x: &Tensor, at: Dims| s::hsplit_at(x, &at);
+    /// Parts along the rows: dimension 0.
     fn method:
         "vsplit(Tensor self, int sections) -> Tensor(a)[]" => s::vsplit,
         "vsplit(Tensor self, int[] indices) -> Tensor(a)[]" => |x: &Tensor, at: Dims| s::vsplit_at(x, &at);
+    /// Parts along the depth: dimension 2.
     fn method:
         "dsplit(Tensor self, int sections) -> Tensor(a)[]" => s::dsplit,
         "dsplit(Tensor self, int[] indices) -> Tensor(a)[]" => |x: &Tensor, at: Dims| s::dsplit_at(x, &at);
     /// One view for each element of a dimension.
     fn method: "unbind(Tensor self, int dim=0) -> Tensor(a)[]" => s::unbind;
 
+    /// A copy of the tensor.
     fn: "alias_copy(Tensor self, *, Tensor? out=None) -> Tensor" => Tensor::copy;
+    /// `view`, as a copy.
     fn:
         "view_copy(Tensor self, int[] size, *, Tensor? out=None) -> Tensor" => |x: &Tensor, size: Dims| copied(s::view(x, &size)),
         "view_copy(Tensor self, ScalarType dtype, *, Tensor? out=None) -> Tensor"
             => |x: &Tensor, dtype: DType| copied(s::view_dtype(x, dtype));
+    /// `as_strided`, as a copy.
     fn: "as_strided_copy(Tensor self, int[] size, int[] stride, int? storage_offset=None, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, size: Dims, stride: Dims, at: Option<i64>| copied(s::as_strided(x, &size, &stride, at));
+    /// `diagonal`, as a copy.
     fn: "diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, offset: i64, a: i64, b: i64| copied(s::diagonal(x, offset, a, b));
+    /// `expand`, as a copy.
     fn: "expand_copy(Tensor self, int[] size, *, bool implicit=False, Tensor? out=None) -> Tensor"
         => |x: &Tensor, size: Dims, _: bool| copied(s::expand(x, &size));
+    /// `permute`, as a copy.
     fn: "permute_copy(Tensor self, int[] dims, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, dims: Dims| copied(s::permute(x, &dims));
+    /// `select`, as a copy.
     fn: "select_copy(Tensor self, int dim, int index, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, dim: i64, index: i64| copied(s::select(x, dim, index));
+    /// A slice along `dim`, as a copy.
     fn: "slice_copy(Tensor self, int dim=0, int? start=None, int? end=None, int step=1, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, dim: i64, from: Option<i64>, to: Option<i64>, step: i64| copied(s::slice(x, dim, from, to, step));
+    /// `squeeze`, as a copy.
     fn:
         "squeeze_copy(Tensor self, *, Tensor? out=None) -> Tensor" => |x: &Tensor| copied(s::squeeze(x, None)),
         "squeeze_copy(Tensor self, int dim, *, Tensor? out=None) -> Tensor"
             => |x: &Tensor, dim: i64| copied(s::squeeze(x, Some(&[dim]))),
         "squeeze_copy(Tensor self, int[] dim, *, Tensor? out=None) -> Tensor"
             => |x: &Tensor, dims: Dims| copied(s::squeeze(x, Some(&dims)));
+    /// `unsqueeze`, as a copy.
     fn: "unsqueeze_copy(Tensor self, int dim, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, dim: i64| copied(s::unsqueeze(x, dim));
+    /// `t`, as a copy.
     fn: "t_copy(Tensor self, *, Tensor? out=None) -> Tensor" => |x: &Tensor| copied(s::t(x));
+    /// `transpose`, as a copy.
     fn: "transpose_copy(Tensor self, int dim0, int dim1, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, a: i64, b: i64| copied(s::transpose(x, a, b));
+    /// `unfold`, as a copy.
     fn: "unfold_copy(Tensor self, int dimension, int size, int step, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, dim: i64, size: i64, step: i64| copied(s::unfold(x, dim, size, step));
+    /// `split`, as copies.
     fn: "split_copy(Tensor self, int split_size, int dim=0, *, Tensor[]? out=None) -> Tensor[]"
         => |x: &Tensor, size: i64, dim: i64| copies(s::split(x, size, dim));
+    /// `split_with_sizes`, as copies.
     fn: "split_with_sizes_copy(Tensor self, int[] split_sizes, int dim=0, *, Tensor[]? out=None) -> Tensor[]"
         => |x: &Tensor, sizes: Dims, dim: i64| copies(s::split_with_sizes(x, &sizes, dim));
+    /// `unbind`, as copies.
     fn: "unbind_copy(Tensor self, int dim=0, *, Tensor[]? out=None) -> Tensor[]"
         => |x: &Tensor, dim: i64| copies(s::unbind(x, dim));
 
     /// A copy with the diagonal replaced.
     fn method: "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor" => s::diagonal_scatter;
+    /// A copy in which `select(dim, index)` is `src`.
     fn method: "select_scatter(Tensor self, Tensor src, int dim, int index) -> Tensor" => s::select_scatter;
+    /// A copy in which the slice along `dim` is `src`.
     fn method: "slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor"
         => |x: &Tensor, src: &Tensor, dim: i64, from: Option<i64>, to: Option<i64>, step: i64|
             s::slice_scatter(x, src, dim, from, to, step);
+    /// A copy in which `as_strided(size, stride, storage_offset)` is `src`.
     fn method: "as_strided_scatter(Tensor self, Tensor src, int[] size, int[] stride, int? storage_offset=None) -> Tensor"
         => |x: &Tensor, src: &Tensor, size: Dims, stride: Dims, at: Option<i64>| s::as_strided_scatter(x, src, &size, &stride, at);
 
+    /// The tensor with one dimension at least.
     VF: "atleast_1d(Tensor self) -> Tensor" => |x: &Tensor| s::at_least(x, 1);
+    /// The tensor with two dimensions at least.
     VF: "atleast_2d(Tensor self) -> Tensor" => |x: &Tensor| s::at_least(x, 2);
+    /// The tensor with three dimensions at least.
     VF: "atleast_3d(Tensor self) -> Tensor" => |x: &Tensor| s::at_least(x, 3);
+    /// Tensors broadcast to their common shape, as views.
     VF: "broadcast_tensors(Tensor[] tensors) -> Tensor[]" => |list: Vec<Tensor>| s::broadcast_tensors(&list);
+    /// The coordinates of a grid: one tensor for each vector, of the shape of all.
     VF: "meshgrid(Tensor[] tensors, *, str indexing) -> Tensor[]" => |list: Vec<Tensor>, indexing: &str| join::meshgrid(&list, indexing);
+    /// All tuples of one element of each vector, one a row.
     VF: "cartesian_prod(Tensor[] tensors) -> Tensor" => |list: Vec<Tensor>| join::cartesian_prod(&list);
+    /// Matrices along a diagonal, zeros elsewhere.
     VF: "block_diag(Tensor[] tensors) -> Tensor" => |list: Vec<Tensor>| join::block_diag(&list);
     /// All choices of `r` elements of a vector, as rows.
     fn: "combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor" => join::combinations;
@@ -228,13 +268,18 @@ table! {
     fn: "cat(Tensor[] tensors, int dim=0, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>, dim: i64, out: Out| join::cat_to(&list, dim, out);
     /// Tensors of one shape along a new dimension.
     fn: "stack(Tensor[] tensors, int dim=0, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>, dim: i64, out: Out| join::stack_to(&list, dim, out);
+    /// Tensors joined along the columns: dimension 1, or 0 of vectors.
     fn: "hstack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::hstack(&list);
+    /// Tensors joined along the rows: dimension 0 of what is at least 2-dim.
     fn: "vstack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::vstack(&list);
+    /// Tensors joined along the depth: dimension 2 of what is at least 3-dim.
     fn: "dstack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::dstack(&list);
+    /// Tensors joined along dimension 1; vectors become columns.
     fn: "column_stack(Tensor[] tensors, *, Tensor? out=None) -> Tensor" => |list: Vec<Tensor>| join::column_stack(&list);
 
     /// The whole tensor several times along each dimension.
     method: "repeat(Tensor self, int[] repeats) -> Tensor" => |x: &Tensor, repeats: Dims| s::repeat(x, &repeats);
+    /// Copies side by side, so many in each dimension.
     fn method: "tile(Tensor self, int[] dims) -> Tensor" => |x: &Tensor, dims: Dims| s::tile(x, &dims);
     /// Each element several times in a row.
     fn method:
@@ -247,7 +292,9 @@ table! {
 
     /// The elements the other way round along dimensions.
     fn method: "flip(Tensor self, int[] dims) -> Tensor" => |x: &Tensor, dims: Dims| s::flip(x, &dims);
+    /// Dimension 1 the other way round.
     fn method: "fliplr(Tensor self) -> Tensor" => s::fliplr;
+    /// Dimension 0 the other way round.
     fn method: "flipud(Tensor self) -> Tensor" => s::flipud;
     /// The elements moved along dimensions, around the end.
     fn method: "roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor"
@@ -262,40 +309,54 @@ table! {
     fn method: "diag(Tensor self, int diagonal=0, *, Tensor? out=None) -> Tensor" => s::diag;
     /// Matrices with the last dimension on a diagonal.
     fn method: "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor" => s::diag_embed;
+    /// A matrix with all elements of `input` on a diagonal.
     fn method: "diagflat(Tensor self, int offset=0) -> Tensor" => s::diagflat;
     /// The sum of a matrix's diagonal.
     fn method: "trace(Tensor self) -> Tensor" => s::trace;
 
+    /// […, C·r², H, W] to […, C, H·r, W·r]: channels laid out as finer pixels.
     fn: "pixel_shuffle(Tensor self, int upscale_factor) -> Tensor" => s::pixel_shuffle;
+    /// […, C, H·r, W·r] to […, C·r², H, W]: the way back from `pixel_shuffle`.
     fn: "pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor" => s::pixel_unshuffle;
+    /// Channels in `groups` groups, dealt out by turns.
     fn: "channel_shuffle(Tensor self, int groups) -> Tensor" => s::channel_shuffle;
+    /// `channel_shuffle`.
     fn: "native_channel_shuffle(Tensor self, int groups) -> Tensor" => s::channel_shuffle;
 
     /// A margin of one value; `pad` names the last dimension first.
     fn: "constant_pad_nd(Tensor self, int[] pad, Scalar value=0) -> Tensor"
         => |x: &Tensor, pad: Dims, value: Scalar| s::constant_pad_nd(x, &pad, value);
+    /// The last dimensions, from the last one on, made longer at both ends by pairs of sizes; `mode` says what fills them.
     nn: "pad(Tensor self, int[] pad, str mode=\"constant\", float? value=None) -> Tensor"
         => |x: &Tensor, pad: Dims, mode: &str, value: Option<f64>| s::pad(x, &pad, mode, value.map(Scalar::Float));
+    /// The last dimension made longer by what lies inside, mirrored at the ends.
     nn: "reflection_pad1d(Tensor self, int[2] padding, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Reflect, 1);
+    /// The last two dimensions made longer by what lies inside, mirrored at the ends.
     nn: "reflection_pad2d(Tensor self, int[4] padding, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Reflect, 2);
+    /// The last three dimensions made longer by what lies inside, mirrored at the ends.
     nn: "reflection_pad3d(Tensor self, int[6] padding, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Reflect, 3);
+    /// The last dimension made longer by repeating its ends.
     nn: "replication_pad1d(Tensor self, int[2] padding, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Replicate, 1);
+    /// The last two dimensions made longer by repeating their ends.
     nn: "replication_pad2d(Tensor self, int[4] padding, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Replicate, 2);
+    /// The last three dimensions made longer by repeating their ends.
     nn: "replication_pad3d(Tensor self, int[6] padding, *, Tensor? out=None) -> Tensor"
         => |x: &Tensor, pad: Dims| padded(x, pad, s::Margin::Replicate, 3);
 
     /// The cross product of vectors along a dimension of size 3.
     fn method: "cross(Tensor self, Tensor other, int? dim=None, *, Tensor? out=None) -> Tensor" => s::cross;
+    /// The vector product along `dim`, of size 3.
     linalg: "cross(Tensor self, Tensor other, *, int dim=-1, Tensor? out=None) -> Tensor" => s::linalg_cross;
     /// Differences of neighbours, taken `n` times.
     fn method: "diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None, *, Tensor? out=None) -> Tensor" => s::diff;
     /// The covariance of variables (rows) over observations (columns).
     fn method: "cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor" => s::cov;
+    /// The correlations of the rows with each other.
     fn method: "corrcoef(Tensor self) -> Tensor" => s::corrcoef;
     /// The powers of a vector's elements as columns.
     fn: "vander(Tensor x, int? N=None, bool increasing=False) -> Tensor" => |x: &Tensor, n: Option<i64>, increasing: bool| {
@@ -304,6 +365,7 @@ table! {
         }
         s::vander(x, n, increasing)
     };
+    /// Powers of the elements of x as columns, rising from 0.
     linalg: "vander(Tensor x, *, int? N=None) -> Tensor" => |x: &Tensor, n: Option<i64>| {
         if n.is_some_and(|n| n <= 1) {
             return Err(Error::custom("linalg.vander", format!("N must be greater than 1, got {n:?}")));
@@ -311,14 +373,20 @@ table! {
         s::vander(x, n, true)
     };
 
+    /// The tensor itself; no bools.
     fn method: "positive(Tensor(a) self) -> Tensor(a)" => positive;
     /// The complex conjugate; a real tensor is its own.
     fn method: "conj(Tensor(a) self) -> Tensor(a)" => Tensor::conj;
+    /// The real parts, as a view; a real tensor is its own.
     fn: "real(Tensor(a) self) -> Tensor(a)" => Tensor::real;
+    /// The imaginary parts, as a view.
     fn: "imag(Tensor(a) self) -> Tensor(a)" => Tensor::imag;
     /// Complex numbers as pairs of floats.
     fn: "view_as_real(Tensor(a) self) -> Tensor(a)" => Tensor::view_as_real;
+    /// Pairs in the last dimension as complex numbers, as a view.
     fn: "view_as_complex(Tensor(a) self) -> Tensor(a)" => Tensor::view_as_complex;
+    /// Complex numbers of these real and imaginary parts.
     fn: "complex(Tensor real, Tensor imag, *, Tensor? out=None) -> Tensor" => |re: &Tensor, im: &Tensor, out: Out| of_parts(complex::complex(re, im)?, out);
+    /// Complex numbers of these absolute values and angles.
     fn: "polar(Tensor abs, Tensor angle, *, Tensor? out=None) -> Tensor" => |abs: &Tensor, angle: &Tensor, out: Out| of_parts(complex::polar(abs, angle)?, out);
 }

@@ -34,21 +34,27 @@ table! {
     fn method:
         "log_softmax(Tensor self, int dim, ScalarType? dtype=None, *, Tensor? out=None) -> Tensor"
             => |x: &Tensor, dim: i64, dtype: Option<DType>, out: Out| softmax_of(x, true, dim, dtype, out);
+    /// `softmax`.
     special:
         "special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor"
             => |x: &Tensor, dim: i64, dtype: Option<DType>| softmax_of(x, false, dim, dtype, Out::New);
+    /// `log_softmax`.
     special:
         "special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"
             => |x: &Tensor, dim: i64, dtype: Option<DType>| softmax_of(x, true, dim, dtype, Out::New);
+    /// `softmax`, in float32 of a float16 tensor if told.
     fn:
         "_softmax(Tensor self, int dim, bool half_to_float, *, Tensor? out=None) -> Tensor"
             => |x: &Tensor, dim: i64, wide: bool, out: Out| softmax_of(x, false, dim, wide.then_some(DType::F32), out);
+    /// `log_softmax`, in float32 of a float16 tensor if told.
     fn:
         "_log_softmax(Tensor self, int dim, bool half_to_float, *, Tensor? out=None) -> Tensor"
             => |x: &Tensor, dim: i64, wide: bool, out: Out| softmax_of(x, true, dim, wide.then_some(DType::F32), out);
+    /// The gradient of `softmax` from its output.
     fn:
         "_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor"
             => |g: &Tensor, y: &Tensor, dim: i64, dtype: DType| backward(false, g, y, dim, dtype);
+    /// The gradient of `log_softmax` from its output.
     fn:
         "_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor"
             => |g: &Tensor, y: &Tensor, dim: i64, dtype: DType| backward(true, g, y, dim, dtype);

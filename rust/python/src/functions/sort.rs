@@ -140,6 +140,7 @@ table! {
     fn:
         "_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)"
             => |x: &Tensor, _: bool, inverse: bool, counts: bool| asked(s::unique(x)?, inverse, counts);
+    /// The distinct values, and for each element where its value stands among them.
     fn:
         "_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)"
             => |x: &Tensor, _: bool, inverse: bool| asked(s::unique(x)?, inverse, false).map(|all| (all.0, all.1));

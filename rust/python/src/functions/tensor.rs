@@ -129,12 +129,19 @@ fn apply(x: Object, function: Object) -> PyResult<Py<PyAny>> {
 table! {
     /// How many elements there are.
     fn method: "numel(Tensor self) -> int" => Tensor::numel;
+    /// The number of elements.
     method: "nelement(Tensor self) -> int" => Tensor::numel;
+    /// The number of dimensions.
     method: "dim(Tensor self) -> int" => Tensor::ndim;
+    /// The number of dimensions.
     method: "ndimension(Tensor self) -> int" => Tensor::ndim;
+    /// Bytes of an element.
     method: "element_size(Tensor self) -> int" => |x: &Tensor| x.dtype().size();
+    /// Elements of the storage before the first one of the tensor.
     method: "storage_offset(Tensor self) -> int" => |x: &Tensor| x.layout().offset();
+    /// The address of the first element.
     method: "data_ptr(Tensor self) -> int" => |x: &Tensor| if x.numel() == 0 { 0 } else { x.ptr() as usize };
+    /// The number of the tensor's device; -1 on the CPU.
     method: "get_device(Tensor self) -> int" => |x: &Tensor| if Device::of(x).is_cpu() { -1i64 } else { 0 };
 
     /// The shape, or one of its sizes.
@@ -153,30 +160,46 @@ table! {
     method: "numpy(Tensor self, *, bool force=False) -> Any"
         => |x: &Tensor, force: bool| Ok::<_, PyErr>(data::buffer::to_array(gil(), x, force)?.unbind());
 
+    /// Whether the elements are of a floating point dtype.
     fn method: "is_floating_point(Tensor self) -> bool" => |x: &Tensor| x.dtype().is_float();
+    /// Whether the elements are of a complex dtype.
     fn method: "is_complex(Tensor self) -> bool" => |x: &Tensor| x.dtype().is_complex();
+    /// Whether the dtype has negative numbers.
     fn method: "is_signed(Tensor self) -> bool" => |x: &Tensor| x.dtype().is_signed();
+    /// Whether the only element is not zero.
     fn method: "is_nonzero(Tensor self) -> bool" => |x: &Tensor| match x.numel() {
         1 => x.item().map(|value| !value.is_zero()),
         0 => Err(rushlight::Error::custom("is_nonzero", "Boolean value of Tensor with no values is ambiguous")),
         _ => Err(rushlight::Error::custom("is_nonzero", "Boolean value of Tensor with more than one value is ambiguous")),
     };
+    /// Whether both have the same shape.
     fn method: "is_same_size(Tensor self, Tensor other) -> bool" => |x: &Tensor, y: &Tensor| x.shape() == y.shape();
+    /// Whether both are the same view of the same memory.
     method: "is_set_to(Tensor self, Tensor tensor) -> bool"
         => |x: &Tensor, y: &Tensor| x.storage().same(y.storage()) && x.layout() == y.layout();
+    /// Whether a conjugation is still to be done; never: it is done at once.
     fn method: "is_conj(Tensor self) -> bool" => |_: &Tensor| false;
+    /// Whether a negation is still to be done; never: it is done at once.
     fn method: "is_neg(Tensor self) -> bool" => |_: &Tensor| false;
+    /// The tensor itself: conjugation is done at once.
     fn method: "resolve_conj(Tensor self) -> Tensor" => Tensor::clone;
+    /// The tensor itself: negation is done at once.
     fn method: "resolve_neg(Tensor self) -> Tensor" => Tensor::clone;
+    /// Whether other processes see the memory.
     method: "is_shared(Tensor self) -> bool" => |_: &Tensor| false;
+    /// Whether the memory is page-locked for a GPU.
     method: "is_pinned(Tensor self, Device? device=None) -> bool" => |_: &Tensor, _: Option<Device>| false;
+    /// The tensor in page-locked memory.
     method: "pin_memory(Tensor self, Device? device=None) -> Tensor" => |x: &Tensor, _: Option<Device>| x.clone();
+    /// Whether the dimensions have names.
     method: "has_names(Tensor self) -> bool" => |_: &Tensor| false;
+    /// The tensor itself: it is dense.
     method: "to_dense(Tensor self, ScalarType? dtype=None) -> Tensor" => |x: &Tensor, dtype: Option<DType>| x.to(dtype.unwrap_or(x.dtype()));
 
     /// The bytes under the tensor.
     method: "untyped_storage(Tensor self) -> Any"
         => |x: &Tensor| Ok::<_, PyErr>(Py::new(gil(), PyStorage::new(x.storage().clone()))?.into_any());
+    /// The memory under the tensor, typed by its dtype.
     method: "storage(Tensor self) -> Any" => |x: &Tensor| -> PyResult<Py<PyAny>> {
         let kwargs = pyo3::types::PyDict::new(gil());
         kwargs.set_item("wrap_storage", Py::new(gil(), PyStorage::new(x.storage().clone()))?)?;
@@ -185,34 +208,43 @@ table! {
     };
     /// Lets the tensor look at other memory.
     method: "set_(Tensor self, Any source=None, int storage_offset=0, int[]? size=None, int[]? stride=None) -> Tensor" => set;
+    /// Gives the tensor another shape, over more memory if needed; new elements are uninitialised.
     method: "resize_(Tensor self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor"
         => |x: Object, size: Dims, _: Option<types::MemoryFormat>| resize(x, size);
+    /// `resize_` to the shape of another tensor.
     method: "resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor"
         => |x: Object, y: &Tensor, _: Option<types::MemoryFormat>| resize(x, y.shape().iter().map(|&n| n as i64).collect());
     /// Puts `callable(element)` in the place of each element.
     method: "apply_(Tensor self, Any callable) -> Tensor" => apply;
 
+    /// A tensor over a storage.
     fn: "_tensor_from_storage(Any storage, ScalarType dtype, int storage_offset, int[] size, int[] stride) -> Tensor"
         => |storage: Object, dtype: DType, offset: i64, size: Dims, stride: Dims| {
             over(storage.cast::<PyStorage>()?.get().storage(), dtype, offset, &size, Some(&stride))
         };
 
+    /// The dtype of floats that are given none.
     fn: "get_default_dtype() -> ScalarType" => default_dtype;
     /// The dtype of new tensors of floats.
     fn: "set_default_dtype(ScalarType d) -> ()" => |dtype: DType| match dtype.is_float() {
         true => Ok(rushlight::dtype::set_default_dtype(dtype)),
         false => Err(PyTypeError::new_err("only floating-point types are supported as the default type")),
     };
+    /// How many threads a kernel may use.
     fn: "get_num_threads() -> int" => rushlight::kernels::threads::num_threads;
+    /// Sets how many threads a kernel may use; results do not depend on it.
     fn: "set_num_threads(int num) -> ()" => |n: i64| match usize::try_from(n) {
         Ok(n) if n > 0 => Ok(rushlight::kernels::threads::set_num_threads(n)),
         _ => Err(PyRuntimeError::new_err("set_num_threads expects a positive integer")),
     };
+    /// The instruction set in use: DEFAULT, AVX2 or AVX512.
     fn: "_get_cpu_capability() -> str" => || match rushlight::kernels::isa::level() {
         rushlight::kernels::isa::Level::Avx512 => "AVX512",
         rushlight::kernels::isa::Level::Avx2 => "AVX2",
         _ => "DEFAULT",
     };
+    /// How many ops run at a time: kept for programs that ask.
     fn: "get_num_interop_threads() -> int" => || 1i64;
+    /// Accepted for programs that set it; ops run one at a time.
     fn: "set_num_interop_threads(int num) -> ()" => |_: i64| ();
 }
