@@ -126,9 +126,9 @@ impl Overload {
         let params = &signature.params;
         let skip = signature.out.unwrap_or(usize::MAX);
         let mut slots = Slots { py: call.py, signature, values: [None; MAX_PARAMS], rest: &[], out: Out::New, skip };
-        let mut overridden = false;
+        let (mut overridden, numbers) = (false, self.numbers & signature.numbers);
         let mut check = |i: usize, position, object| {
-            match args::fits(object, &params[i].ty, self.numbers >> i & 1 == 1) {
+            match args::fits(object, &params[i].ty, numbers >> i & 1 == 1) {
                 Fit::No => return Err(Mismatch::Type(&params[i], position, object)),
                 fit => overridden |= fit == Fit::Override,
             }
@@ -174,6 +174,9 @@ impl Overload {
                 }
             }
         }
+        if numbers != 0 && !signature.only_numbers {
+            beside_a_number(signature, numbers, &slots)?;
+        }
         Ok((slots, overridden))
     }
 
@@ -199,6 +202,17 @@ impl Overload {
         }
         let result = (self.run)(slots)?;
         deliver::out(out, result, slots.signature)
+    }
+}
+
+/// `pow(2, x)` takes a number for its first tensor, but then the second is one.
+fn beside_a_number<'a>(signature: &'static Signature, numbers: u32, slots: &Slots<'a>) -> Result<(), Mismatch<'a>> {
+    let Some(this) = signature.this.filter(|i| numbers >> i & 1 == 1) else { return Ok(()) };
+    let number = |i: usize| slots.values[i].filter(|o| !class::is_tensor(*o));
+    let second = (this + 1..signature.params.len()).find(|i| numbers >> i & 1 == 1);
+    match (number(this), second.and_then(|i| Some((i, number(i)?)))) {
+        (Some(_), Some((i, object))) => Err(Mismatch::Type(&signature.params[i], Some(i), object)),
+        _ => Ok(()),
     }
 }
 

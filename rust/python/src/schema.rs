@@ -3,7 +3,8 @@
 //!
 //! Beyond PyTorch's own syntax: `Tensor? out=None` among the keywords gives the `out=` form (`Tensor[]? out=None` for
 //! several results), `$options` stands for a factory's dtype, layout, device, pin_memory and requires_grad, and
-//! `deprecated: ` before the name marks an old order of the arguments, which is taken with a warning.
+//! `deprecated: ` before the name marks an old order of the arguments, which is taken with a warning. `Scalar|Tensor` joins
+//! two of PyTorch's overloads into one.
 
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
@@ -43,6 +44,10 @@ pub struct Signature {
     pub this: Option<usize>,
     pub out: Option<usize>,
     pub deprecated: bool,
+    /// A bit for each parameter that takes a number in place of a tensor, if the function does.
+    pub numbers: u32,
+    /// Whether all of them may be numbers at once.
+    pub only_numbers: bool,
     pub(crate) result_class: PyOnceLock<Py<PyAny>>,
 }
 
@@ -78,6 +83,8 @@ pub struct Type {
     pub kind: Kind,
     pub optional: bool,
     pub list: bool,
+    /// `Scalar|Tensor`: a number may stand for the tensor.
+    pub number: bool,
     /// `Tensor?[]`: items may be None.
     pub holes: bool,
     /// `int[2]`: a single int stands for all of them.
@@ -85,6 +92,9 @@ pub struct Type {
 }
 
 const OPTIONS: &str = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False, bool? requires_grad=False";
+
+/// These take numbers for all their tensors: `torch.add(2, 3)`.
+const ARITHMETIC: [&str; 5] = ["add", "sub", "mul", "div", "floor_divide"];
 
 impl Signature {
     pub fn parse(py: Python, schema: &'static str) -> PyResult<Signature> {
@@ -116,8 +126,22 @@ impl Signature {
         }
         let out = params.iter().position(|p: &Param| p.text == "out" && p.ty.kind == Kind::Tensor);
         let positional = positional.unwrap_or(params.len());
+        let only_numbers = ARITHMETIC.contains(&name);
+        let bit = |(i, p): (usize, &Param)| ((p.ty.number || only_numbers && p.ty.kind == Kind::Tensor) as u32) << i;
+        let numbers = params.iter().enumerate().map(bit).sum();
         let result_class = PyOnceLock::new();
-        Ok(Signature { name, positional, params, returns, this, out, deprecated, result_class })
+        Ok(Signature {
+            name,
+            positional,
+            params,
+            returns,
+            this,
+            out,
+            deprecated,
+            numbers,
+            only_numbers: only_numbers || this.is_none(),
+            result_class,
+        })
     }
 
     /// The parameters a caller may give in this form, each with whether it is keyword-only.
@@ -287,6 +311,7 @@ impl Type {
             None => (text, None),
         };
         let (base, holes) = base.strip_suffix('?').map_or((base, false), |base| (base, true));
+        let (base, number) = base.strip_prefix("Scalar|").map_or((base, false), |base| (base, true));
         let kind = match base.split('(').next().unwrap_or(base) {
             "Tensor" => Kind::Tensor, // and Tensor(a!)
             "Scalar" => Kind::Scalar,
@@ -302,7 +327,7 @@ impl Type {
             "Any" => Kind::Any,
             _ => return None,
         };
-        Some(Type { kind, optional, list: size.is_some(), holes, size: size.and_then(|s| s.parse().ok()) })
+        Some(Type { kind, optional, list: size.is_some(), number, holes, size: size.and_then(|s| s.parse().ok()) })
     }
 
     /// In the words of PyTorch's errors.
@@ -340,6 +365,7 @@ impl Type {
             Kind::Generator => "Generator",
             Kind::Any => "Any",
         };
+        let base = if self.number { "Tensor | Number" } else { base };
         let item = if self.holes { format!("{base} | None") } else { base.to_string() };
         let all = match (self.list, self.size) {
             (true, Some(_)) => format!("{base} | Sequence[{item}]"),

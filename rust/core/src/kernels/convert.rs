@@ -192,12 +192,17 @@ impl<I: Isa, A: Element, R: Element> Kernel<I> for Convert<'_, A, R> {
     }
 }
 
-/// C-like casts: floats to integers towards zero and wrapping within 64 bits, anything but zero to true.
+/// C-like casts: floats to integers towards zero, what does not fit to the least one (of 64 bits for those below 32),
+/// anything but zero to true.
 #[inline(always)]
 fn change<A: Element, R: Element>(x: A) -> R {
     if R::DTYPE == DType::Bool {
         let truth = x.widen() != <A::Wide as Num>::ZERO;
         return R::narrow(<R::Wide as Num>::of_i64(truth as i64));
+    }
+    if R::DTYPE == DType::I32 && A::DTYPE.is_differentiable() {
+        let whole: i64 = x.widen().cast();
+        return R::narrow(<R::Wide as Num>::of_i64(if whole as i32 as i64 == whole { whole } else { i32::MIN as i64 }));
     }
     R::convert(x.widen())
 }

@@ -42,7 +42,7 @@ unary! {
     order Hardtanh { min_val: f64, max_val: f64 } = hardtanh:
         |op, x| { let (low, high) = (T::of_f64(op.min_val), T::of_f64(op.max_val)); let x = if x < low { low } else { x }; if x > high { high } else { x } };
         "clamp(a, {min_val}, {max_val})";
-        |g, input x| g * (x.above(op.min_val) * x.below(op.max_val));
+        |g, input x| g.unless(&(x.then(|x| x.le(op.min_val)) + x.then(|x| x.ge(op.max_val))));
 
     /// x between two bounds, which belong to it.
     order ClampScalars { min: Scalar, max: Scalar } = clamp_scalars:
@@ -89,12 +89,12 @@ unary! {
 
     /// x where |x| > lambd, else 0.
     real Hardshrink { lambd: f64 } = hardshrink: |op, x| if x.abs() <= T::of_f64(op.lambd) { T::ZERO } else { x };
-        "select(a, 0.0, abs(a) <= {lambd})"; |g, input x| g * (x.above(op.lambd) + x.below(-op.lambd));
+        "select(a, 0.0, abs(a) <= {lambd})"; |g, input x| g.unless(&x.then(Tensor::abs).then(|a| a.le(op.lambd)));
 
     /// x drawn towards zero by lambd.
     real Softshrink { lambd: f64 } = softshrink:
         |op, x| { let l = T::of_f64(op.lambd); if x > l { x - l } else if x < -l { x + l } else { x * T::ZERO } };
-        "sign(a) * max(abs(a) - {lambd}, 0.0)"; |g, input x| g * (x.above(op.lambd) + x.below(-op.lambd));
+        "sign(a) * max(abs(a) - {lambd}, 0.0)"; |g, input x| g.unless(&x.then(Tensor::abs).then(|a| a.le(op.lambd)));
 
     /// log(x / (1 − x)), with x kept in [eps, 1 − eps] if eps is not negative.
     real Logit { eps: f64 } = logit_within: |op, x| if op.eps < 0.0 { x.logit() } else { x.between(op.eps, 1.0 - op.eps).logit() };

@@ -182,7 +182,7 @@ macro_rules! unary_operators {
 }
 
 unary_operators! {
-    __neg__ = unary::neg;
+    __neg__ = unary::negative;
     __pos__ = |x, _| Ok(x.clone());
     __invert__ = unary::bitwise_not;
     __abs__ = unary::abs;

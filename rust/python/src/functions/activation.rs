@@ -65,7 +65,13 @@ table! {
     /// log(sigmoid(x)).
     nn: "log_sigmoid(Tensor self, *, Tensor? out=None) -> Tensor" => a::log_sigmoid;
     /// x drawn towards zero by lambd.
-    nn: "softshrink(Tensor self, float lambd=0.5, *, Tensor? out=None) -> Tensor" => a::softshrink;
+    nn: "softshrink(Tensor self, float lambd=0.5, *, Tensor? out=None) -> Tensor" => |x: &Tensor, lambd: f64, out: Out| {
+        if lambd.is_nan() || lambd < 0.0 {
+            let message = format!("lambda must be in range [0, the greatest number of the input dtype], but found {lambd}");
+            return Err(rushlight::Error::custom("softshrink", message));
+        }
+        a::softshrink(x, lambd, out)
+    };
     /// x where |x| > lambd, else 0.
     fn method: "hardshrink(Tensor self, float lambd=0.5, *, Tensor? out=None) -> Tensor" => a::hardshrink;
     /// min(max(x, 0), 6).

@@ -186,6 +186,6 @@ table! {
     fn: "can_cast(ScalarType from_, ScalarType to) -> bool" => DType::can_cast;
     /// The dtype that an arithmetic operation on these would have.
     fn:
-        "result_type(Tensor tensor1, Tensor tensor2) -> ScalarType"
+        "result_type(Scalar|Tensor tensor1, Scalar|Tensor tensor2) -> ScalarType"
             => |a: crate::core::Operand, b: crate::core::Operand| crate::core::result_type(a, b);
 }

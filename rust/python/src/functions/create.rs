@@ -195,7 +195,7 @@ table! {
         "linspace(Scalar start, Scalar end, int steps, *, Tensor? out=None, $options) -> Tensor"
             => |start: Scalar, end: Scalar, steps: i64, options: Options, out: Out|
                 options.finish(c::linspace(start, end, steps, None, wanted(options, out))),
-        "linspace(Tensor start, Tensor end, int steps, *, Tensor? out=None, $options) -> Tensor"
+        "linspace(Scalar|Tensor start, Scalar|Tensor end, int steps, *, Tensor? out=None, $options) -> Tensor"
             => |start: Operand, end: Operand, steps: i64, options: Options, out: Out|
                 options.finish(between("linspace", start, end, steps, None, wanted(options, out)));
     /// Powers of `base` with exponents at equal steps from `start` to `end`.
@@ -203,7 +203,7 @@ table! {
         "logspace(Scalar start, Scalar end, int steps, float base=10.0, *, Tensor? out=None, $options) -> Tensor"
             => |start: Scalar, end: Scalar, steps: i64, base: f64, options: Options, out: Out|
                 options.finish(c::linspace(start, end, steps, Some(base), wanted(options, out))),
-        "logspace(Tensor start, Tensor end, int steps, float base=10.0, *, Tensor? out=None, $options) -> Tensor"
+        "logspace(Scalar|Tensor start, Scalar|Tensor end, int steps, float base=10.0, *, Tensor? out=None, $options) -> Tensor"
             => |start: Operand, end: Operand, steps: i64, base: f64, options: Options, out: Out|
                 options.finish(between("logspace", start, end, steps, Some(base), wanted(options, out)));
     /// Ones on the diagonal, zeros elsewhere.

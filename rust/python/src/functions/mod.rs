@@ -38,7 +38,8 @@
 //! not, the binding runs it and brings the result into place: with the checks of dtype and shape that PyTorch makes, on the
 //! road that autograd knows, resizing an `out=` of another shape.
 //!
-//! A number may stand where the schema says Tensor if the Rust parameter is an `Operand`.
+//! A number may stand where the schema says `Scalar|Tensor` (two of PyTorch's overloads in one) if the Rust parameter is an
+//! `Operand`, and for all tensors of `add`, `sub`, `mul`, `div` and `floor_divide`.
 //!
 //! The tests check that each Rust function takes what its schema says (`_rushlight._check_table()`).
 //!

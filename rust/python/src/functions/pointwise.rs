@@ -20,7 +20,7 @@ table! {
 
     /// `other - alpha · input`.
     fn method:
-        "rsub(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor"
+        "rsub(Tensor self, Scalar|Tensor other, *, Scalar alpha=1) -> Tensor"
             => |x: Operand, y: Operand, alpha: Scalar| b::sub_with_alpha(y, x, alpha, Out::New);
 
     /// `input · other`, with broadcasting and type promotion.
@@ -34,14 +34,14 @@ table! {
     /// ⌊input / other⌋.
     fn method inplace: "floor_divide(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::floor_divide;
     /// The remainder of a division towards zero: it has the sign of `input`.
-    fn method inplace: "fmod(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::fmod;
+    fn method inplace: "fmod(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::fmod;
     /// The remainder of a division downwards, as Python's `%`: it has the sign of `other`.
-    fn method inplace: "remainder(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::remainder;
+    fn method inplace: "remainder(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::remainder;
     /// `input` to the power of `exponent`. Integers stay integers.
-    fn method inplace: "pow(Tensor self, Tensor exponent, *, Tensor? out=None) -> Tensor" => b::pow;
+    fn method inplace: "pow(Scalar|Tensor self, Scalar|Tensor exponent, *, Tensor? out=None) -> Tensor" => b::pow;
 
     /// `input` to the power of `exponent`, computed in double precision.
-    fn method inplace: "float_power(Tensor self, Tensor exponent, *, Tensor? out=None) -> Tensor" => float_power;
+    fn method inplace: "float_power(Scalar|Tensor self, Scalar|Tensor exponent, *, Tensor? out=None) -> Tensor" => float_power;
     /// The greater of the two; NaN wins.
     fn method: "maximum(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::maximum;
     /// The lesser of the two; NaN wins.
@@ -55,13 +55,13 @@ table! {
     /// √(input² + other²).
     fn method inplace: "hypot(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::hypot;
     /// |input| with the sign of `other`.
-    fn method inplace: "copysign(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::copysign;
+    fn method inplace: "copysign(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::copysign;
     /// The next number after `input` in the direction of `other`.
     fn method inplace: "nextafter(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::nextafter;
     /// input · 2^other.
     fn method inplace: "ldexp(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::ldexp;
     /// input · log(other), 0 where `input` is 0.
-    fn method inplace: "xlogy(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::xlogy;
+    fn method inplace: "xlogy(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::xlogy;
     /// The greatest common divisor.
     fn method inplace: "gcd(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::gcd;
     /// The least common multiple.
@@ -77,23 +77,23 @@ table! {
     /// 0 where `input` is below zero, 1 above, `values` at zero.
     fn method inplace: "heaviside(Tensor self, Tensor values, *, Tensor? out=None) -> Tensor" => b::heaviside;
     /// Hurwitz's ζ(input, other).
-    special: "zeta(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::zeta;
+    special: "zeta(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::zeta;
     /// input · log(1 + other), 0 where `input` is 0.
-    special: "xlog1py(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::xlog1py;
+    special: "xlog1py(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::xlog1py;
     /// input · log(other), 0 where `input` is 0.
-    special: "xlogy(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::xlogy;
+    special: "xlogy(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::xlogy;
     /// Whether input == other.
-    fn method inplace: "eq(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::eq;
+    fn method inplace: "eq(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => l::eq;
     /// Whether input != other.
-    fn method inplace: "ne(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::ne;
+    fn method inplace: "ne(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => l::ne;
     /// Whether input < other.
-    fn method inplace: "lt(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::lt;
+    fn method inplace: "lt(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => l::lt;
     /// Whether input <= other.
-    fn method inplace: "le(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::le;
+    fn method inplace: "le(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => l::le;
     /// Whether input > other.
-    fn method inplace: "gt(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::gt;
+    fn method inplace: "gt(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => l::gt;
     /// Whether input >= other.
-    fn method inplace: "ge(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::ge;
+    fn method inplace: "ge(Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => l::ge;
     /// Whether both are not zero.
     fn method inplace: "logical_and(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::logical_and;
     /// Whether one or both are not zero.
@@ -101,17 +101,17 @@ table! {
     /// Whether just one is not zero.
     fn method inplace: "logical_xor(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => l::logical_xor;
     /// The bits that both have; of bools, and.
-    fn method inplace: "bitwise_and(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::bitwise_and;
+    fn method inplace: "bitwise_and(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::bitwise_and;
     /// The bits that one or both have; of bools, or.
-    fn method inplace: "bitwise_or(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::bitwise_or;
+    fn method inplace: "bitwise_or(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::bitwise_or;
     /// The bits that just one has; of bools, xor.
-    fn method inplace: "bitwise_xor(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::bitwise_xor;
+    fn method inplace: "bitwise_xor(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::bitwise_xor;
     /// input · 2^other, bits falling off.
     fn method inplace:
-        "bitwise_left_shift(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::left_shift;
+        "bitwise_left_shift(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::left_shift;
     /// input / 2^other, rounded downwards.
     fn method inplace:
-        "bitwise_right_shift(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::right_shift;
+        "bitwise_right_shift(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::right_shift;
 
     /// Whether |input − other| <= atol + rtol · |other|, element by element.
     fn method:
@@ -138,7 +138,7 @@ table! {
 
     /// `input + weight · (end − input)`, exact at both ends.
     fn method inplace:
-        "lerp(Tensor self, Tensor end, Tensor weight, *, Tensor? out=None) -> Tensor" => t::lerp;
+        "lerp(Tensor self, Tensor end, Scalar|Tensor weight, *, Tensor? out=None) -> Tensor" => t::lerp;
 
     /// `input` where it lies between the bounds, else the nearer one. Either bound may be None.
     fn method inplace:
@@ -150,10 +150,10 @@ table! {
                 t::clamp(x, min.map(Operand::Tensor), max.map(Operand::Tensor), out);
 
     /// `input`, but at least `min`.
-    fn method inplace: "clamp_min(Tensor self, Tensor min, *, Tensor? out=None) -> Tensor" => a::at_least;
+    fn method inplace: "clamp_min(Tensor self, Scalar|Tensor min, *, Tensor? out=None) -> Tensor" => a::at_least;
 
     /// `input`, but at most `max`.
-    fn method inplace: "clamp_max(Tensor self, Tensor max, *, Tensor? out=None) -> Tensor" => a::at_most;
+    fn method inplace: "clamp_max(Tensor self, Scalar|Tensor max, *, Tensor? out=None) -> Tensor" => a::at_most;
 }
 
 /// In double precision throughout.

@@ -114,7 +114,15 @@ table! {
             => |x: &Tensor, p: f64, generator: Gen| r::draw_(x, Dist::Bernoulli { p }, generator);
     /// Indices of categories, drawn by the weights in the last dimension.
     fn method: "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None, Tensor? out=None) -> Tensor"
-        => r::multinomial;
+        => |weights: &Tensor, samples: i64, replacement: bool, generator: Option<Generator>, out: Out| {
+            if let Out::Into(out) = out
+                && out.dtype() != DType::I64
+            {
+                let message = format!("multinomial expects Long tensor out, got: {}", out.dtype().scalar_name());
+                return Err(rushlight::Error::custom("multinomial", message));
+            }
+            r::multinomial(weights, samples, replacement, generator)
+        };
     /// Counts of events with these means.
     fn: "poisson(Tensor self, Generator? generator=None) -> Tensor" => r::poisson;
     /// How many of `count` trials of probability `prob` succeed.

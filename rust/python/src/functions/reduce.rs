@@ -52,7 +52,8 @@ fn named_norm(
     match p {
         "fro" => norm(x, None, dims, keepdim, dtype, out),
         "nuc" => {
-            Err(Error::NotImplemented { op: "norm", what: "p='nuc' (torch.linalg.svdvals(x).sum(-1) is the nuclear norm)" })
+            let dims = if dims.is_empty() { &[-2, -1] } else { dims };
+            r::matrix_norm(x, r::Order::Name("nuc"), dims, keepdim, dtype, out)
         }
         _ => Err(Error::custom("norm", format!("norm(): p must be a number, 'fro' or 'nuc', got '{p}'"))),
     }
@@ -100,17 +101,17 @@ table! {
     /// The greatest element; or those along `dim` with their places; or, of two tensors, the greater elements.
     fn method:
         "max(Tensor self) -> Tensor" => r::max_all,
-        "max(Tensor self, int dim, bool keepdim=False, *, Tensor[]? out=None) -> (Tensor values, Tensor indices)"
-            => |x: &Tensor, dim: i64, keepdim: bool| r::max_dim(x, dim, keepdim),
         "max(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor"
-            => |x: &Tensor, other: &Tensor, out: Out| binary::maximum(x.into(), other.into(), out);
+            => |x: &Tensor, other: &Tensor, out: Out| binary::maximum(x.into(), other.into(), out),
+        "max(Tensor self, int dim, bool keepdim=False, *, Tensor[]? out=None) -> (Tensor values, Tensor indices)"
+            => |x: &Tensor, dim: i64, keepdim: bool| r::max_dim(x, dim, keepdim);
     /// The least element; or those along `dim` with their places; or, of two tensors, the lesser elements.
     fn method:
         "min(Tensor self) -> Tensor" => r::min_all,
-        "min(Tensor self, int dim, bool keepdim=False, *, Tensor[]? out=None) -> (Tensor values, Tensor indices)"
-            => |x: &Tensor, dim: i64, keepdim: bool| r::min_dim(x, dim, keepdim),
         "min(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor"
-            => |x: &Tensor, other: &Tensor, out: Out| binary::minimum(x.into(), other.into(), out);
+            => |x: &Tensor, other: &Tensor, out: Out| binary::minimum(x.into(), other.into(), out),
+        "min(Tensor self, int dim, bool keepdim=False, *, Tensor[]? out=None) -> (Tensor values, Tensor indices)"
+            => |x: &Tensor, dim: i64, keepdim: bool| r::min_dim(x, dim, keepdim);
     /// The place of the greatest element: along `dim`, or among all, counted in order.
     fn method:
         "argmax(Tensor self, int? dim=None, bool keepdim=False, *, Tensor? out=None) -> Tensor"
@@ -195,9 +196,29 @@ table! {
                 norm(x, p, list(&dims), keepdim, dtype, Out::New);
     /// The p-norm over `dim`, of all elements if it is None.
     linalg:
-        "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+        "vector_norm(Tensor x, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
             => |x: &Tensor, p: Scalar, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out|
                 norm(x, Some(p), list(&dims), keepdim, dtype, out);
+    /// The norm of the matrices in the last two dimensions, or those in `dim`: "fro" (the root of the sum of squares), "nuc" (the
+    /// sum of the singular values), 2 and -2 (the greatest and least of them), 1 and -1 (the greatest and least sum of a
+    /// column), inf and -inf (of a row).
+    linalg:
+        "matrix_norm(Tensor A, Scalar ord, int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, p: Scalar, dims: Dims, keepdim: bool, dtype: Option<DType>, out: Out|
+                r::matrix_norm(x, r::Order::Number(r::order_of("linalg.matrix_norm", p)?), &dims, keepdim, dtype, out),
+        "matrix_norm(Tensor A, str ord='fro', int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, p: &str, dims: Dims, keepdim: bool, dtype: Option<DType>, out: Out|
+                r::matrix_norm(x, r::Order::Name(p), &dims, keepdim, dtype, out);
+    /// The norm of a vector, or of a matrix: of all numbers if `ord` is None, else by the number of dimensions it is taken over.
+    linalg:
+        "norm(Tensor A, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, p: Option<Scalar>, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out| {
+                let order = p.map(|p| r::order_of("linalg.norm", p)).transpose()?.map(r::Order::Number);
+                r::norm(x, order, dims.as_deref(), keepdim, dtype, out)
+            },
+        "norm(Tensor A, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
+            => |x: &Tensor, p: &str, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out|
+                r::norm(x, Some(r::Order::Name(p)), dims.as_deref(), keepdim, dtype, out);
     /// The p-norm of the difference.
     fn method:
         "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor"

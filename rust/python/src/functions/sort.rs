@@ -114,11 +114,11 @@ table! {
         "mode(Tensor self, int dim=-1, bool keepdim=False, *, Tensor[]? out=None) -> (Tensor values, Tensor indices)" => s::mode;
     /// The quantiles of all elements, or along `dim`.
     fn method:
-        "quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear', Tensor? out=None) -> Tensor"
+        "quantile(Tensor self, Scalar|Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear', Tensor? out=None) -> Tensor"
             => |x: &Tensor, q: Operand, dim: Option<i64>, keepdim: bool, between: &str| quantile(x, q, dim, keepdim, between, false);
     /// The quantiles of all that is not NaN.
     fn method:
-        "nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear', Tensor? out=None) -> Tensor"
+        "nanquantile(Tensor self, Scalar|Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear', Tensor? out=None) -> Tensor"
             => |x: &Tensor, q: Operand, dim: Option<i64>, keepdim: bool, between: &str| quantile(x, q, dim, keepdim, between, true);
     /// The distinct values (or slices along `dim`) in order; with them, if asked for, which one each element is and how often
     /// each occurs.
@@ -154,12 +154,12 @@ table! {
             => |x: &Tensor, inverse: bool, counts: bool, dim: Option<i64>| asked(s::unique_consecutive(x, dim)?, inverse, counts);
     /// Where values would be put into a sorted sequence.
     fn:
-        "searchsorted(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor? out=None) -> Tensor"
+        "searchsorted(Tensor sorted_sequence, Scalar|Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor? out=None) -> Tensor"
             => |sequence: &Tensor, x: Operand, int32: bool, right: bool, side: Option<&str>, sorter: Option<&Tensor>|
                 s::searchsorted(sequence, &tensor(x)?, int32, right, side, sorter);
     /// The number of the bucket between sorted boundaries.
     fn:
-        "bucketize(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor? out=None) -> Tensor"
+        "bucketize(Scalar|Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor? out=None) -> Tensor"
             => |x: Operand, boundaries: &Tensor, int32: bool, right: bool| s::bucketize(&tensor(x)?, boundaries, int32, right);
     /// How often each non-negative integer occurs, or what the weights of its occurrences add up to.
     fn method:

@@ -29,7 +29,10 @@ table! {
     /// 1 / x.
     fn method inplace: "reciprocal(Tensor self, *, Tensor? out=None) -> Tensor" => u::reciprocal;
     /// x².
-    fn method inplace: "square(Tensor self, *, Tensor? out=None) -> Tensor" => u::square;
+    fn method inplace: "square(Tensor self, *, Tensor? out=None) -> Tensor" => |x: &Tensor, out: Out| match x.dtype() {
+        rushlight::DType::Bool => u::square(&x.to(rushlight::DType::I64)?, out),
+        _ => u::square(x, out),
+    };
     /// The sine of an angle in radians.
     fn method inplace: "sin(Tensor self, *, Tensor? out=None) -> Tensor" => u::sin;
     /// The cosine of an angle in radians.
@@ -55,7 +58,7 @@ table! {
     /// The number with this hyperbolic tangent.
     fn method inplace: "atanh(Tensor self, *, Tensor? out=None) -> Tensor" => u::atanh;
     /// −x.
-    fn method inplace: "neg(Tensor self, *, Tensor? out=None) -> Tensor" => u::neg;
+    fn method inplace: "neg(Tensor self, *, Tensor? out=None) -> Tensor" => u::negative;
     /// |x|; real also for complex numbers.
     fn method inplace: "abs(Tensor self, *, Tensor? out=None) -> Tensor" => u::abs;
     /// −1, 0 or 1.
@@ -122,7 +125,7 @@ table! {
     /// sin(πx) / (πx).
     fn method inplace: "sinc(Tensor self, *, Tensor? out=None) -> Tensor" => s::sinc;
     /// The n-th derivative of the digamma function.
-    fn: "polygamma(int n, Tensor self, *, Tensor? out=None) -> Tensor" => s::polygamma;
+    fn method inplace: "polygamma(int n, Tensor self, *, Tensor? out=None) -> Tensor" => s::polygamma;
     /// log Γ_p(x).
     fn method inplace: "mvlgamma(Tensor self, int p, *, Tensor? out=None) -> Tensor" => s::mvlgamma;
 }

@@ -169,7 +169,11 @@ fn check_target(op: &'static str, x: &Tensor, target: &Tensor) -> Result<()> {
     Err(Error::custom(op, message))
 }
 
-fn check_weight(op: &'static str, classes: usize, weight: Option<&Tensor>) -> Result<()> {
+fn check_weight(op: &'static str, x: &Tensor, classes: usize, weight: Option<&Tensor>) -> Result<()> {
+    if let Some(w) = weight.filter(|w| w.dtype() != x.dtype()) {
+        let (expected, found) = (x.dtype().scalar_name(), w.dtype().scalar_name());
+        return Err(Error::custom(op, format!("{op}: expected scalar type {expected} but found {found} for weight")));
+    }
     match weight.filter(|w| w.ndim() != 1 || w.numel() != classes) {
         Some(w) => {
             let message = format!(
@@ -197,6 +201,9 @@ pub fn cross_entropy_loss(
         return Err(Error::custom(OP, message));
     }
     if x.shape() == target.shape() && !(x.ndim() == 1 && target.dtype().is_int()) {
+        if ignore >= 0 {
+            return Err(Error::custom(OP, "ignore_index is not supported for floating point target"));
+        }
         return of_probabilities(x, target, weight, reduction, smoothing);
     }
     if !target.dtype().is_int() {
@@ -205,7 +212,7 @@ pub fn cross_entropy_loss(
     }
     check_target(OP, x, target)?;
     let classes = if x.ndim() == 1 { x.shape()[0] } else { x.shape()[1] };
-    check_weight(OP, classes, weight)?;
+    check_weight(OP, x, classes, weight)?;
     let (rows, shape) = as_rows(x)?;
     let flat = target.reshape(&[rows.shape()[0]])?;
     let losses = apply_all(CrossEntropy { ignore, smoothing }, Inputs(&[Some(&rows), Some(&flat), weight]))?;
@@ -238,7 +245,7 @@ fn of_probabilities(
     }
     let dim = if x.ndim() == 1 { 0 } else { 1 };
     let classes = x.shape()[dim];
-    check_weight(OP, classes, weight)?;
+    check_weight(OP, x, classes, weight)?;
     let mut target = Term::from(target);
     if smoothing > 0.0 {
         target = target * (1.0 - smoothing) + smoothing / classes as f64;
@@ -276,7 +283,7 @@ pub fn nll_loss(
     check_target(OP, x, target)?;
     let dim = if x.ndim() == 1 { 0 } else { 1 };
     let classes = x.shape()[dim];
-    check_weight(OP, classes, weight)?;
+    check_weight(OP, x, classes, weight)?;
     let targets = whole_numbers(OP, target)?;
     if let Some(bad) = targets.iter().find(|&&t| t != ignore && !(0..classes as i64).contains(&t)) {
         return Err(out_of_bounds(*bad));

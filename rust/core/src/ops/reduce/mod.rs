@@ -3,10 +3,12 @@
 
 mod extremes;
 mod moments;
+mod norms;
 
 pub(crate) use extremes::to_places;
 pub use extremes::{Arg, Extreme, aminmax, argmax, argmin, max_all, max_dim, min_all, min_dim};
 pub use moments::{LogSumExp, Var, logsumexp, std_mean, std_of, var, var_mean};
+pub use norms::{Order, matrix_norm, norm, order_of};
 
 use super::Term;
 use super::ternary::where_op;
@@ -361,13 +363,28 @@ pub fn prod(x: &Tensor, dim: Option<i64>, keepdim: bool, dtype: Option<DType>, o
     fold(&if to == DType::Bool { x.to(to)? } else { brought(x, to)? }, Fold::Prod, dims, keepdim, to, out)
 }
 
+/// The extreme of nothing at all asks for a dimension.
+fn something(op: &'static str, x: &Tensor, dims: &[i64]) -> Result<()> {
+    if !dims.is_empty() || x.numel() > 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{op}(): Expected reduction dim to be specified for input.numel() == 0 (shape {:?}). Specify the reduction dim with the \
+         'dim' argument.",
+        x.shape()
+    );
+    Err(Error::custom(op, message))
+}
+
 /// The greatest elements over `dims`; NaN counts as the greatest.
 pub fn amax(x: &Tensor, dims: &[i64], keepdim: bool, out: Out) -> Result<Tensor> {
+    something("amax", x, dims)?;
     fold(x, Fold::Amax, dims, keepdim, x.dtype(), out)
 }
 
 /// The least elements over `dims`; NaN counts as the least.
 pub fn amin(x: &Tensor, dims: &[i64], keepdim: bool, out: Out) -> Result<Tensor> {
+    something("amin", x, dims)?;
     fold(x, Fold::Amin, dims, keepdim, x.dtype(), out)
 }
 
