@@ -119,7 +119,10 @@ pub fn norm(
         return vector_norm(x, 2.0, dims.unwrap_or(&[]), keepdim, dtype, out);
     };
     if let Some(dims) = dims.filter(|d| d.len() != 1 && d.len() != 2) {
-        return Err(Error::custom(NORM, format!("{NORM}: If dim is specified, it must be of length 1 or 2. Got {dims:?}")));
+        return Err(Error::custom(
+            NORM,
+            format!("{NORM}: If dim is specified, it must be of length 1 or 2. Got {dims:?}"),
+        ));
     }
     if dims.is_none() && x.ndim() != 1 && x.ndim() != 2 {
         let message = format!(
@@ -139,7 +142,9 @@ pub fn norm(
 /// An order that PyTorch takes as a number.
 pub fn order_of(op: &'static str, p: Scalar) -> Result<f64> {
     match p {
-        Scalar::Complex(..) => Err(Error::custom(op, format!("{op}: Expected a non-complex scalar as the order of norm."))),
+        Scalar::Complex(..) => {
+            Err(Error::custom(op, format!("{op}: Expected a non-complex scalar as the order of norm.")))
+        }
         p => Ok(p.to_f64()),
     }
 }
