@@ -30,7 +30,9 @@ mod view;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use scratch::Scratch;
 pub use source::Source;
+pub(crate) use vector::Real;
 
 use super::isa::{Level, level};
 use super::iter::Operand;
@@ -59,6 +61,34 @@ pub unsafe fn fused<S: Source>(operands: &[Operand; 3], alpha: S::Wide, beta: S:
     // SAFETY: `scalar` of zero is zero; the caller's promise.
     let zero = beta == S::scalar(S::Wide::ZERO);
     unsafe { run::<S>(operands, S::scalar(alpha), (!zero).then_some((add, beta)), level()) }
+}
+
+/// One product on the calling thread, `c = alpha·a·b`, or added to what is in c: for kernels that are made of small products.
+/// `a` comes with its steps, `b` and `c` with their step from row to row, which are dense.
+///
+/// # Safety
+/// The operands are valid for sizes m, k, n; nobody else touches c, which overlaps neither a nor b.
+pub(crate) unsafe fn product<T: Real>(
+    size: [usize; 3],
+    (a, a_steps): (*const T, [isize; 2]),
+    (b, b_row): (*const T, isize),
+    (c, c_row): (*mut T, isize),
+    alpha: T,
+    adds: bool,
+) {
+    let [m, k, n] = size;
+    if k == 0 && !adds {
+        for i in 0..m as isize {
+            // SAFETY: the caller's promise.
+            unsafe { std::slice::from_raw_parts_mut(c.offset(i * c_row), n).fill(T::ZERO) };
+        }
+        return;
+    }
+    let add = if adds { c.cast_const() } else { std::ptr::null() };
+    let thin = m == 1;
+    let block = tile::Block { size, a, a_steps, b, b_row: Some(b_row), c, c_row, alpha, add, add_row: c_row, thin };
+    // SAFETY: the caller's promise; the machine has its level.
+    unsafe { block.on(level()) }
 }
 
 /// A dimension of the batch: its size, and the steps of c, a, b and add.
