@@ -6,7 +6,7 @@ use super::term::Term;
 use super::ternary::where_op;
 use crate::autograd::Ctx;
 use crate::dispatch;
-use crate::dtype::{DType, Ordered, Scalar};
+use crate::dtype::{Constant, DType, Ordered};
 use crate::error::Result;
 use crate::kernels::analytic::Analytic;
 use crate::kernels::isa::Isa;
@@ -45,10 +45,10 @@ unary! {
         |g, input x| g.unless(&(x.then(|x| x.le(op.min_val)) + x.then(|x| x.ge(op.max_val))));
 
     /// x between two bounds, which belong to it.
-    order ClampScalars { min: Scalar, max: Scalar } = clamp_scalars:
+    order ClampScalars { min: Constant, max: Constant } = clamp_scalars as "clamp":
         |op, x| { let (low, high) = (op.min.to::<T>(), op.max.to::<T>()); let x = if x < low || low.is_nan() { low } else { x }; if x > high || high.is_nan() { high } else { x } };
         "min(max(a, f32({min})), f32({max}))";
-        |g, input x| g * (x.then(|x| x.ge(op.min)) * x.then(|x| x.le(op.max)));
+        |g, input x| g * (x.then(|x| x.ge(op.min.scalar)) * x.then(|x| x.le(op.max.scalar)));
 
     /// clamp(x + 3, 0, 6) / 6
     real Hardsigmoid = hardsigmoid: |_, x| (x + T::of_f64(3.0)).between(0.0, 6.0) / T::of_f64(6.0); "clamp(a + 3.0, 0.0, 6.0) / 6.0";
@@ -66,10 +66,10 @@ unary! {
             + x.then(|x| x.le(0.0)) * (x.then(|x| at_most(x.into(), 0.0.into(), Out::New)) * op.input_scale).exp() * (op.alpha * op.scale * op.input_scale));
 
     /// x · Φ(x), with the normal distribution's Φ.
-    real Gelu = gelu_erf: |_, x| x.gelu(); "a * 0.5 * (1.0 + erf(a * 0.7071067811865476))"; |g, input x| g.with(GeluBackward {}, x);
+    real Gelu = gelu_erf as "gelu": |_, x| x.gelu(); "a * 0.5 * (1.0 + erf(a * 0.7071067811865476))"; |g, input x| g.with(GeluBackward {}, x);
 
     /// gelu with the tanh approximation of Φ.
-    real GeluTanh = gelu_tanh: |_, x| x.gelu_tanh(); "0.5 * a * (1.0 + tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))";
+    real GeluTanh = gelu_tanh as "gelu": |_, x| x.gelu_tanh(); "0.5 * a * (1.0 + tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))";
         |g, input x| g.with(GeluTanhBackward {}, x);
 
     /// x · tanh(softplus(x))
@@ -97,7 +97,7 @@ unary! {
         "sign(a) * max(abs(a) - {lambd}, 0.0)"; |g, input x| g.unless(&x.then(Tensor::abs).then(|a| a.le(op.lambd)));
 
     /// log(x / (1 − x)), with x kept in [eps, 1 − eps] if eps is not negative.
-    real Logit { eps: f64 } = logit_within: |op, x| if op.eps < 0.0 { x.logit() } else { x.between(op.eps, 1.0 - op.eps).logit() };
+    real Logit { eps: f64 } = logit_within as "logit": |op, x| if op.eps < 0.0 { x.logit() } else { x.between(op.eps, 1.0 - op.eps).logit() };
         "log(a / (1.0 - a))"; |g, input x| {
             let inside = x.then(|x| x.ge(if op.eps < 0.0 { 0.0 } else { op.eps })) * x.then(|x| x.le(if op.eps < 0.0 { 1.0 } else { 1.0 - op.eps }));
             let slope = g / (x * (1.0 - x));
@@ -166,19 +166,19 @@ binary! {
     }
 
     /// max(a, b) where a keeps the gradient of a tie; a bound that is NaN wins.
-    order AtLeast = at_least: |_, a, b| if a < b || b.is_nan() { b } else { a }; "max(a, b)"; {
+    order AtLeast = at_least as "clamp_min": |_, a, b| if a < b || b.is_nan() { b } else { a }; "max(a, b)"; {
         left |g, left a, right b| g * a.ge(b);
         right |g, left a, right b| g * b.gt(a);
     }
 
     /// min(a, b) where a keeps the gradient of a tie; a bound that is NaN wins.
-    order AtMost = at_most: |_, a, b| if a > b || b.is_nan() { b } else { a }; "min(a, b)"; {
+    order AtMost = at_most as "clamp_max": |_, a, b| if a > b || b.is_nan() { b } else { a }; "min(a, b)"; {
         left |g, left a, right b| g * a.le(b);
         right |g, left a, right b| g * a.gt(b);
     }
 
     /// x where it is positive, weight · x elsewhere.
-    order Prelu = prelu_kernel: |_, x, w| if x > T::ZERO { x } else { x * w }; "select(a * b, a, a > 0.0)"; {
+    order Prelu = prelu_kernel as "prelu": |_, x, w| if x > T::ZERO { x } else { x * w }; "select(a * b, a, a > 0.0)"; {
         left |g, left x, right w| g * (x.positive_mask() + x.then(|x| x.le(0.0)) * w);
         right |g, left x| g * (x * x.then(|x| x.le(0.0)));
     }

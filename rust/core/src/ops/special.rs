@@ -33,7 +33,7 @@ unary! {
     real Digamma = digamma: |_, x| x.digamma(); "a"; |g, input x| g * x.then(|x| polygamma(1, x, Out::New));
 
     /// The n-th derivative of the digamma function.
-    real Polygamma { n: i64 } = polygamma_of: |op, x| x.polygamma(op.n); "a"; |g, input x| g * x.then(|x| polygamma(op.n + 1, x, Out::New));
+    real Polygamma { n: i64 } = polygamma_of as "polygamma": |op, x| x.polygamma(op.n); "a"; |g, input x| g * x.then(|x| polygamma(op.n + 1, x, Out::New));
 
     /// The normal distribution's cdf.
     real Ndtr = ndtr: |_, x| x.ndtr(); "a"; |g, input x| g * (-0.5 * (x * x)).exp() * 0.398_942_280_401_432_7;

@@ -4,7 +4,7 @@ use super::binary::{Operand, number_beside};
 use super::term::Term;
 use crate::autograd::Ctx;
 use crate::dispatch;
-use crate::dtype::{DType, Num, Ordered, Scalar, Standing, result_type};
+use crate::dtype::{Constant, DType, Num, Ordered, Scalar, Standing, result_type};
 use crate::error::{Error, Result};
 use crate::kernels::isa::{Isa, Kernel, dispatch as by_isa};
 use crate::kernels::iter::{self, Run};
@@ -26,7 +26,7 @@ fn broadcast_all(op: &'static str, inputs: Inputs) -> Result<crate::layout::Shap
 }
 
 macro_rules! ternary {
-    ($($(#[$doc:meta])* $class:ident $Op:ident $({ $($field:ident : $ty:ty),* })? = $name:ident:
+    ($($(#[$doc:meta])* $class:ident $Op:ident $({ $($field:ident : $ty:ty),* })? = $name:ident $(as $text:literal)?:
         |$op:pat_param, $a:ident, $b:ident, $c:ident| $cpu:expr;
         $wgsl:literal;
         $keep:expr;
@@ -40,7 +40,7 @@ macro_rules! ternary {
 
         impl Op for $Op {
             fn name(&self) -> &'static str {
-                stringify!($name)
+                ternary!(@name $name $($text)?)
             }
             fn meta(&self, inputs: Inputs) -> Result<Metas> {
                 let shape = broadcast_all(self.name(), inputs)?;
@@ -89,6 +89,9 @@ macro_rules! ternary {
             of_three($Op { $($($field),*)? }, a, b, c, out)
         }
     )*};
+    (@name $name:ident) => { stringify!($name) };
+    (@name $name:ident $text:literal) => { $text };
+
     (@eval number $($rest:tt)*) => { ternary!(@function Num, $($rest)*); };
     (@eval order $($rest:tt)*) => { ternary!(@function Ordered, $($rest)*); };
     (@function $bound:path, $Op:ident, $op:pat_param, $a:ident, $b:ident, $c:ident, $cpu:expr) => {
@@ -131,22 +134,22 @@ fn input(ctx: &Ctx, i: usize) -> Term {
 
 ternary! {
     /// a + value · b · c
-    number AddCMul { value: Scalar } = addcmul: |op, a, b, c| a + op.value.to::<T>() * b * c; "a + f32({value}) * b * c";
+    number AddCMul { value: Constant } = addcmul_by as "addcmul": |op, a, b, c| a + op.value.to::<T>() * b * c; "a + f32({value}) * b * c";
         |needs| Keep::NOTHING.input(2).only_if(needs[1]).and(Keep::NOTHING.input(1).only_if(needs[2]));
-        |g, ctx| [g, g * input(ctx, 2) * op.value, g * input(ctx, 1) * op.value];
+        |g, ctx| [g, g * input(ctx, 2) * op.value.scalar, g * input(ctx, 1) * op.value.scalar];
 
     /// a + value · b / c
-    number AddCDiv { value: Scalar } = addcdiv_any: |op, a, b, c| a + (op.value.to::<T>() * b).divide(c); "a + f32({value}) * b / c";
+    number AddCDiv { value: Constant } = addcdiv_any as "addcdiv": |op, a, b, c| a + (op.value.to::<T>() * b).divide(c); "a + f32({value}) * b / c";
         |needs| Keep::NOTHING.input(2).only_if(needs[1] || needs[2]).and(Keep::NOTHING.input(1).only_if(needs[2]));
-        |g, ctx| [g, g * (op.value / input(ctx, 2)), -(g * (op.value * input(ctx, 1) / (input(ctx, 2) * input(ctx, 2))))];
+        |g, ctx| [g, g * (op.value.scalar / input(ctx, 2)), -(g * (op.value.scalar * input(ctx, 1) / (input(ctx, 2) * input(ctx, 2))))];
 
     /// a + c · (b − a): exact at both ends.
-    number Lerp = lerp_any: |_, a, b, c| lerp_of(a, b, c); "mix(a, b, c)";
+    number Lerp = lerp_any as "lerp": |_, a, b, c| lerp_of(a, b, c); "mix(a, b, c)";
         |needs| Keep::NOTHING.input(2).only_if(needs[0] || needs[1]).and(Keep::NOTHING.input(0).input(1).only_if(needs[2]));
         |g, ctx| [g * (1.0 - input(ctx, 2)), g * input(ctx, 2), g * (input(ctx, 1) - input(ctx, 0))];
 
     /// a, but at least b and at most c; NaN stays, and a bound that is NaN wins.
-    order Clamp = clamp_tensors: |_, a, b, c| {
+    order Clamp = clamp_tensors as "clamp": |_, a, b, c| {
             let low = if a < b || b.is_nan() { b } else { a };
             if low > c || c.is_nan() { c } else { low }
         }; "min(max(a, b), c)";
@@ -164,13 +167,18 @@ fn lerp_of<T: Num>(a: T, b: T, weight: T) -> T {
     if weight.below_half() { a + weight * (b - a) } else { b - (b - a) * (T::ONE - weight) }
 }
 
+/// a + value · b · c
+pub fn addcmul(a: Operand, b: Operand, c: Operand, value: Scalar, out: Out) -> Result<Tensor> {
+    addcmul_by(a, b, c, value.into(), out)
+}
+
 /// a + value · b / c for floats; integers are refused, as PyTorch does.
 pub fn addcdiv(a: &Tensor, b: &Tensor, c: &Tensor, value: Scalar, out: Out) -> Result<Tensor> {
     if !b.dtype().is_differentiable() && !c.dtype().is_differentiable() {
         let message = "Integer division with addcdiv is no longer supported; use (input + value * torch.trunc(tensor1 / tensor2))";
         return Err(Error::custom("addcdiv", message));
     }
-    addcdiv_any(a.into(), b.into(), c.into(), value, out)
+    addcdiv_any(a.into(), b.into(), c.into(), value.into(), out)
 }
 
 /// Between `start` and `end` by `weight`.
@@ -309,7 +317,7 @@ pub fn clamp(a: &Tensor, min: Option<Operand>, max: Option<Operand>, out: Out) -
                 [(a.dtype(), a.standing()), (min.dtype(), Standing::Number), (max.dtype(), Standing::Number)]
                     .into_iter(),
             );
-            super::activation::clamp_scalars(&a.to(dtype)?, min, max, out)
+            super::activation::clamp_scalars(&a.to(dtype)?, min.into(), max.into(), out)
         }
         (Some(min), Some(max)) => clamp_tensors(a.into(), min, max, out),
     }

@@ -242,7 +242,7 @@ table! {
 
     /// One value everywhere.
     fn method:
-        "fill(Tensor self, Scalar value) -> Tensor" => |x: &Tensor, value: Scalar| rushlight::ops::unary::fill(x, value, Out::New),
+        "fill(Tensor self, Scalar value) -> Tensor" => |x: &Tensor, value: Scalar| rushlight::ops::unary::fill(x, value.into(), Out::New),
         "fill(Tensor self, Tensor value) -> Tensor" => |x: &Tensor, value: &Tensor| filled(x, value)?.copy();
     /// Sets every element to a value.
     fn method:

@@ -25,7 +25,7 @@ pub(crate) trait Fold: Sync {
 }
 
 /// Lanes that a run is folded in, side by side in memory; few where the run is short.
-const LANES: usize = 256;
+const LANES: usize = 128;
 const SOME: usize = 32;
 /// Rows of lanes that go into an accumulator between its load and its store.
 const DEEP: usize = 8;
@@ -66,7 +66,7 @@ fn across<F: Fold>(f: &F, acc: &mut [F::Acc]) -> F::Acc {
 pub(crate) fn fold_all<F: Fold>(f: &F, x: &[F::W]) -> F::Acc {
     match x.len() {
         0..SOME => x.iter().fold(f.start(), |acc, x| f.step(acc, *x)),
-        SOME..1024 => fold::<SOME, F>(f, x),
+        SOME..512 => fold::<SOME, F>(f, x),
         _ => fold::<LANES, F>(f, x),
     }
 }
