@@ -269,9 +269,27 @@ pub fn normal_pdff<I: Isa>(x: f32) -> f32 {
     BY_ROOT_TAU as f32 * expf::<I>(-0.5 * x * x)
 }
 
+/// To 1e-7 of the greater of |x| and 1, which is what `½x(1 + erf)` in floats has: half of erfc(|x| / √2), where −log(erfc(a)) / a
+/// is one polynomial on [0, 4] (weighted by erfc), without a second branch near zero.
 #[inline(always)]
 pub fn geluf<I: Isa>(x: f32) -> f32 {
-    0.5 * x * (1.0 + erff::<I>(x * FRAC_1_SQRT_2 as f32))
+    let a = x.abs() * FRAC_1_SQRT_2 as f32;
+    let p = polyf::<I, _>(
+        clampf(a, 0.0, 4.0),
+        [
+            1.128_380_3,
+            0.636_597_75,
+            0.102_919_616,
+            -0.019_583_965,
+            0.000_536_937_97,
+            0.001_032_399_3,
+            -0.000_308_801_68,
+            3.144_013e-5,
+        ],
+    );
+    let (q, k) = exp_partsf::<I>(-p * clampf(a, 0.0, 4.0));
+    let tail = select(a < 4.0, 0.5 * (q + 1.0) * super::exp::pow2f(k), 0.0);
+    x * select(x < 0.0, tail, 1.0 - tail)
 }
 #[inline(always)]
 pub fn gelu<I: Isa>(x: f64) -> f64 {
