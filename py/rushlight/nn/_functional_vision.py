@@ -44,9 +44,10 @@ _UPSAMPLE = {
     (3, "linear"): ("upsample_linear1d", True),
     (4, "bilinear"): ("upsample_bilinear2d", True),
     (4, "bicubic"): ("upsample_bicubic2d", True),
+    (4, "lanczos"): ("upsample_lanczos2d", True),
     (5, "trilinear"): ("upsample_trilinear3d", True),
 }
-_NEEDS = {"linear": "3D", "bilinear": "4D", "trilinear": "5D", "bicubic": "4D"}
+_NEEDS = {"linear": "3D", "bilinear": "4D", "trilinear": "5D", "bicubic": "4D", "lanczos": "4D"}
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -94,12 +95,11 @@ def interpolate(
     Args:
         size: the spatial size of the output; or
         scale_factor: its ratio to the input's.
-        mode: ``'nearest'``, ``'nearest-exact'``, ``'linear'`` (3D), ``'bilinear'``, ``'bicubic'`` (4D),
-            ``'trilinear'`` (5D) or
-            ``'area'``.
+        mode: ``'nearest'``, ``'nearest-exact'``, ``'linear'`` (3D), ``'bilinear'``, ``'bicubic'``, ``'lanczos'`` (4D, the
+            last with ``antialias``), ``'trilinear'`` (5D) or ``'area'``.
         align_corners: the centres of the corner elements, not their outer corners, keep their places.
         recompute_scale_factor: use the ratio of the rounded sizes instead of the ``scale_factor`` given.
-        antialias: smooth when shrinking, for ``'bilinear'`` and ``'bicubic'``.
+        antialias: smooth when shrinking, for ``'bilinear'``, ``'bicubic'`` and ``'lanczos'``.
 
     Example::
 
@@ -138,10 +138,12 @@ def interpolate(
     if (recompute_scale_factor or mode == "area") and output_size is None and factors is not None:
         output_size = [int(math.floor(float(n) * f)) for n, f in zip(input.shape[2:], factors)]
         factors = None
-    if antialias and not (mode in ("bilinear", "bicubic") and ndim == 4):
+    if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and ndim == 4):
         raise ValueError(
-            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+            "Anti-alias option is restricted to bilinear, bicubic and lanczos modes and requires a 4-D tensor as input"
         )
+    if mode == "lanczos" and ndim == 4 and (align_corners or not antialias):
+        raise ValueError("interpolate: mode 'lanczos' takes antialias=True and no align_corners")
     found = _UPSAMPLE.get((ndim, mode))
     if found is not None:
         name, aligned = found
@@ -159,7 +161,7 @@ def interpolate(
     raise NotImplementedError(
         f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | linear "
         f"| bilinear | "
-        f"bicubic | trilinear | area | nearest-exact (got {mode})"
+        f"bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
     )
 
 
