@@ -12,6 +12,7 @@ const ROUND: Duration = Duration::from_millis(40);
 const ROUNDS: usize = 5;
 
 /// What one run of a case moves or computes.
+#[allow(dead_code)] // each family measures one of them
 pub enum Work {
     Bytes(usize),
     Flops(usize),

@@ -13,8 +13,8 @@ from rushlight._rushlight import Node, Tensor, is_grad_enabled, is_inference_mod
 
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
-from .gradcheck import gradcheck, gradgradcheck  # now, so that the names stand for the functions, not for the module
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
+from .gradcheck import gradcheck, gradgradcheck  # now, so that the names stand for the functions, not for the module
 from .variable import Variable
 
 _MODULES = frozenset("anomaly_mode forward_ad function functional grad_mode gradcheck graph profiler variable".split())

@@ -97,7 +97,7 @@ fn _stubs(py: Python) -> PyResult<BTreeMap<&'static str, String>> {
     let mut written = HashSet::new();
     for function in functions::all() {
         let signatures = function.signatures(py)?;
-        let current: Vec<_> = signatures.iter().filter(|s| !s.deprecated).collect();
+        let overloads = || function.overloads.iter().zip(signatures).filter(|(_, signature)| !signature.deprecated);
         let also_function = function.forms.iter().any(|(form, _)| *form == Form::Function(None));
         for &(form, _) in function.forms {
             let places = match form {
@@ -109,8 +109,19 @@ fn _stubs(py: Python) -> PyResult<BTreeMap<&'static str, String>> {
             for (place, name) in places.iter().flat_map(|&p| functions::aliases::all_of(&name).map(move |n| (p, n))) {
                 let alias_here = matches!(place, "Tensor" | "") || name == form.name(signatures[0].name);
                 if alias_here && written.insert((place, name.clone())) {
+                    let stubs: Vec<String> =
+                        overloads().flat_map(|(o, s)| s.stubs(form, place.is_empty(), &name, o.numbers)).collect();
+                    let indent = if place.is_empty() { "" } else { "    " };
                     let text = texts.entry(place).or_default();
-                    current.iter().for_each(|s| *text += &s.stub(form, place.is_empty(), &name, current.len() > 1));
+                    for stub in &stubs {
+                        if stubs.len() > 1 {
+                            *text += &format!("{indent}@overload\n");
+                        }
+                        if !matches!(place, "" | "Tensor") {
+                            *text += &format!("{indent}@staticmethod\n");
+                        }
+                        *text += &format!("{indent}def {stub}\n");
+                    }
                 }
             }
         }

@@ -193,9 +193,9 @@ impl Signature {
         }
     }
 
-    /// For the `.pyi` file: a method of Tensor, a function of the module (which `x.f_()` may be too), or one of a namespace,
-    /// which is a static method there.
-    pub fn stub(&self, form: Form, of_module: bool, name: &str, overloaded: bool) -> String {
+    /// For the `.pyi` file, one or two overloads without the word `def`: as a method of Tensor, as a function of the module
+    /// (which `x.f_()` may be too), or of a namespace. `numbers` has a bit for each parameter that takes numbers for tensors.
+    pub fn stubs(&self, form: Form, of_module: bool, name: &str, numbers: u32) -> Vec<String> {
         let default = |p: &Param| match p.default_text {
             "" => String::new(),
             text if text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -205,26 +205,31 @@ impl Signature {
             }
             text => format!(" = {text}"),
         };
-        let (indent, this) = match form {
-            Form::Function(None) => ("", ""),
-            Form::Function(Some(_)) => ("    ", ""),
-            _ if of_module => ("", "input: Tensor"),
-            _ => ("    ", "self"),
-        };
-        let mut head = String::new();
-        if overloaded {
-            head += &format!("{indent}@overload\n");
-        }
-        if matches!(form, Form::Function(Some(_))) {
-            head += &format!("{indent}@staticmethod\n");
-        }
-        let params = self.list(form, |p| {
-            // Such a name can only be given by position.
+        let takes_numbers = |p: &Param| self.params.iter().position(|q| std::ptr::eq(p, q)).map(|i| numbers >> i & 1);
+        let typed = |p: &Param| {
+            // A keyword of Python's cannot be a name in a stub: such a parameter is given by position.
             let escape = if ["from", "lambda"].contains(&p.text) { "_" } else { "" };
-            format!("{}{escape}: {}{}", p.text, p.ty.python(), default(p))
-        });
-        let comma = if this.is_empty() || params.is_empty() { "" } else { ", " };
-        format!("{head}{indent}def {name}({this}{comma}{params}) -> {}: ...\n", self.returns_python())
+            let or_number = if takes_numbers(p) == Some(1) { " | Number" } else { "" };
+            format!("{}{escape}: {}{or_number}{}", p.text, p.ty.python(), default(p))
+        };
+        let this = match form {
+            Form::Function(_) => "",
+            _ if of_module => "input: Tensor, ",
+            _ => "self, ",
+        };
+        let positional: Vec<&Param> = self.visible(form).filter(|(_, keyword)| !keyword).map(|(p, _)| p).collect();
+        let mut lists = vec![self.list(form, typed)];
+        if let [size] = positional[..]
+            && matches!(size.ty, Type { kind: Kind::Int, list: true, size: None, .. })
+        {
+            // `x.view(2, 4)`
+            let rest = lists[0].replacen(&typed(size), &format!("*{}: _int", size.text), 1).replacen(", *, ", ", ", 1);
+            lists.push(rest);
+        }
+        let returns = self.returns_python();
+        let text =
+            |list: String| format!("{name}({}) -> {returns}: ...", (this.to_string() + &list).trim_end_matches(", "));
+        lists.into_iter().map(text).collect()
     }
 
     fn returns_python(&self) -> String {

@@ -66,7 +66,7 @@ impl<I: Isa, T: Real<I>, R: Rule> Kernel<I> for Piece<'_, R, T> {
 /// The slices must be valid for their length, and no two of them the same memory.
 pub unsafe fn step<T, R: Rule>(rule: R, slices: &Slices<T>)
 where
-    T: Real<super::isa::Plain> + Real<super::isa::Fused>,
+    T: Real<super::isa::Plain> + Real<super::isa::Fused> + Real<super::isa::Fused512>,
 {
     split(slices.len, GRAIN, &|from, to| dispatch(Piece(rule, slices, from, to)));
 }

@@ -4,7 +4,7 @@ use crate::autograd::no_grad;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::gate;
-use crate::kernels::isa::{Fused, Plain};
+use crate::kernels::isa::{Fused, Fused512, Plain};
 use crate::kernels::math::Real;
 use crate::kernels::optim::{Rule, Slices, step};
 use crate::tensor::Tensor;
@@ -50,7 +50,7 @@ fn apply<R: Rule + Send>(op: &'static str, rule: R, param: &Tensor, grad: &Tenso
 
 fn on<T, R: Rule>(rule: R, p: &Tensor, g: &Tensor, states: &[(Tensor, bool)])
 where
-    T: Real<Plain> + Real<Fused>,
+    T: Real<Plain> + Real<Fused> + Real<Fused512>,
 {
     let state = std::array::from_fn(|i| states.get(i).map_or(std::ptr::null_mut(), |(t, _)| t.ptr().cast()));
     let slices = Slices::<T> { param: p.ptr().cast(), grad: g.ptr().cast(), state, len: p.numel() };

@@ -112,6 +112,8 @@ pub unsafe fn avx2<K: Task>(task: K) {
     unsafe { task.run::<<K::T as Real>::V256>() }
 }
 
+// A call, as the others are: inlined, it would stand in every place that runs the task.
+#[inline(never)]
 pub unsafe fn baseline<K: Task>(task: K) {
     // SAFETY: the caller's promise.
     unsafe { task.run::<<K::T as Real>::V128>() }

@@ -36,9 +36,24 @@ impl<W: Ordered, const LEAST: bool> Reduce for Arg<W, LEAST> {
         let nan = W::FLOAT && best.is_nan();
         let is_it = |x: W| if nan { x.is_nan() } else { x == best };
         let (chunks, rest) = x.as_chunks::<CHUNK>();
-        let found = chunks.iter().position(|c| c.iter().fold(false, |any, x| any | is_it(*x)));
-        let (start, list) = found.map_or((x.len() - rest.len(), rest), |c| (c * CHUNK, &chunks[c][..]));
-        let at = start + list.iter().position(|x| is_it(*x)).unwrap_or(0);
+        let (mut start, mut list) = (x.len() - rest.len(), rest);
+        for (c, chunk) in chunks.iter().enumerate() {
+            let mut any = false;
+            for x in chunk {
+                any |= is_it(*x);
+            }
+            if any {
+                (start, list) = (c * CHUNK, &chunk[..]);
+                break;
+            }
+        }
+        let mut at = start;
+        for (i, x) in list.iter().enumerate() {
+            if is_it(*x) {
+                at = start + i;
+                break;
+            }
+        }
         (x[at], (first + at) as i64)
     }
     #[inline(always)]

@@ -115,26 +115,26 @@ pub(crate) unsafe fn fold_columns<F: Fold>(f: &F, rows: &[*const F::W], acc: &mu
 #[inline(always)]
 pub(crate) fn extreme<W: Ordered, const LEAST: bool>(x: &[W]) -> W {
     let f = Extreme::<W, LEAST>(PhantomData);
-    if x.len() < DEEP * LANES || !W::FLOAT {
-        return fold_all(&f, x);
-    }
-    let (mut best, mut sums) = ([f.start(); LANES], [W::ZERO; LANES]);
-    let (rows, rest) = x.as_chunks::<LANES>();
-    let (deep, rows) = rows.as_chunks::<DEEP>();
-    let beats = |x: W, best: W| if LEAST { x < best } else { x > best };
-    let wins = |best: W, x: W| if beats(x, best) { x } else { best };
-    for r in deep {
-        for k in 0..LANES {
-            let [a, b, c, d, e, f, g, h] = r.each_ref().map(|row| row[k]);
-            best[k] = [a, b, c, d, e, f, g, h].into_iter().fold(best[k], wins);
-            sums[k] = sums[k] + (((a + b) + (c + d)) + ((e + f) + (g + h)));
+    let (mut most, mut left) = (f.start(), x);
+    if x.len() >= DEEP * LANES && W::FLOAT {
+        let (mut best, mut sums) = ([f.start(); LANES], [W::ZERO; LANES]);
+        let (rows, _) = x.as_chunks::<LANES>();
+        let (deep, _) = rows.as_chunks::<DEEP>();
+        let beats = |x: W, best: W| if LEAST { x < best } else { x > best };
+        let wins = |best: W, x: W| if beats(x, best) { x } else { best };
+        for r in deep {
+            for k in 0..LANES {
+                let [a, b, c, d, e, f, g, h] = r.each_ref().map(|row| row[k]);
+                best[k] = [a, b, c, d, e, f, g, h].into_iter().fold(best[k], wins);
+                sums[k] = sums[k] + (((a + b) + (c + d)) + ((e + f) + (g + h)));
+            }
+        }
+        if !across(&Sum(PhantomData), &mut sums).is_nan() {
+            (most, left) = (across(&f, &mut best), &x[deep.len() * DEEP * LANES..]);
         }
     }
-    if across(&Sum(PhantomData), &mut sums).is_nan() {
-        return fold_all(&f, x);
-    }
-    let most = across(&f, &mut best);
-    rows.iter().map(|row| row.as_slice()).chain([rest]).fold(most, |best, x| f.join(best, fold_all(&f, x)))
+    // In one place, for it is inlined: what is left over, or all of it.
+    f.join(most, fold_all(&f, left))
 }
 
 struct Lanes<F>(F);

@@ -41,26 +41,24 @@ pub trait Reduce: Sync {
     fn finish(&self, acc: Self::Acc) -> (Self::Out, Self::Also);
 }
 
-struct Block<'a, R: Reduce>(&'a R, &'a [R::In], usize);
-impl<I: Isa, R: Reduce> Kernel<I> for Block<'_, R> {
-    type Output = R::Acc;
-    #[inline(always)]
-    fn run(self) -> R::Acc {
-        self.0.block::<I>(self.1, self.2)
-    }
+/// Rows of `n` dense elements, `pitch` bytes apart; a block of a longer row, which begins at `first`, is one row.
+struct Rows<'a, R: Reduce> {
+    reducer: &'a R,
+    x: *const u8,
+    n: usize,
+    pitch: isize,
+    first: usize,
+    acc: &'a mut [R::Acc],
 }
-
-/// Rows of `n` dense elements, `pitch` bytes apart.
-struct Rows<'a, R: Reduce>(&'a R, *const u8, usize, isize, &'a mut [R::Acc]);
 impl<I: Isa, R: Reduce> Kernel<I> for Rows<'_, R> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Rows(reducer, x, n, pitch, acc) = self;
+        let Rows { reducer, x, n, pitch, first, acc } = self;
         for (r, acc) in acc.iter_mut().enumerate() {
             // SAFETY: as for the erased `rows`.
             let row = unsafe { std::slice::from_raw_parts(x.offset(r as isize * pitch).cast::<R::In>(), n) };
-            *acc = reducer.block::<I>(row, 0);
+            *acc = reducer.block::<I>(row, first);
         }
     }
 }
@@ -109,15 +107,16 @@ unsafe impl<R: Reduce> Erased for R {
     unsafe fn block(&self, x: *const u8, n: usize, first: usize, acc: *mut u8, join: bool) {
         // SAFETY: the caller's promise.
         unsafe {
-            let one = dispatch(Block(self, std::slice::from_raw_parts(x.cast(), n), first));
+            let mut one = [self.empty()];
+            dispatch(Rows { reducer: self, x, n, pitch: 0, first, acc: &mut one });
             let acc = acc.cast::<R::Acc>();
-            acc.write(if join { Reduce::join(self, acc.read(), one) } else { one });
+            acc.write(if join { Reduce::join(self, acc.read(), one[0]) } else { one[0] });
         }
     }
     unsafe fn rows(&self, x: *const u8, n: usize, pitch: isize, count: usize, acc: *mut u8) {
         // SAFETY: the caller's promise.
         let acc = unsafe { std::slice::from_raw_parts_mut(acc.cast::<R::Acc>(), count) };
-        dispatch(Rows(self, x, n, pitch, acc))
+        dispatch(Rows { reducer: self, x, n, pitch, first: 0, acc })
     }
     unsafe fn columns(&self, rows: &[*const u8], n: usize, first: usize, acc: *mut u8) {
         // SAFETY: pointers are pointers; the caller's promise.

@@ -44,15 +44,17 @@ impl Flat {
     ///
     /// # Safety
     /// As for `read`.
+    // `fill` is called in one place only, so that it is inlined and compiled for the instructions of the kernel.
+    #[inline(always)]
     pub(crate) unsafe fn write<W: Float>(&self, at: usize, n: usize, scratch: *mut W, fill: impl FnOnce(&mut [W])) {
         // SAFETY: the caller's promise.
         unsafe {
             let to = self.ptr.add(at * self.dtype.size());
-            if tile::is_wide(self.dtype) {
-                return fill(std::slice::from_raw_parts_mut(to.cast(), n));
+            let in_place = tile::is_wide(self.dtype);
+            fill(std::slice::from_raw_parts_mut(if in_place { to.cast() } else { scratch }, n));
+            if !in_place {
+                tile::store(self.dtype, to, self.dtype.size() as isize, n, scratch.cast_const().cast());
             }
-            fill(std::slice::from_raw_parts_mut(scratch, n));
-            tile::store(self.dtype, to, self.dtype.size() as isize, n, scratch.cast_const().cast());
         }
     }
 }
