@@ -38,11 +38,7 @@ impl<W: Ordered, const LEAST: bool> Reduce for Arg<W, LEAST> {
         let (chunks, rest) = x.as_chunks::<CHUNK>();
         let (mut start, mut list) = (x.len() - rest.len(), rest);
         for (c, chunk) in chunks.iter().enumerate() {
-            let mut any = false;
-            for x in chunk {
-                any |= is_it(*x);
-            }
-            if any {
+            if chunk.iter().fold(false, |any, x| any | is_it(*x)) {
                 (start, list) = (c * CHUNK, &chunk[..]);
                 break;
             }
