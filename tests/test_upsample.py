@@ -97,7 +97,7 @@ def test_agrees_with_the_definition(have: tuple, want: tuple, mode: str, align: 
     options = () if "nearest" in mode else (align,)
     out = getattr(_nn, name(mode, len(have)))(x, want, *options)
     expected = x
-    for d, (n, m) in enumerate(zip(have, want, strict=True)):
+    for _, (n, m) in enumerate(zip(have, want, strict=True)):
         expected = torch.tensordot(expected, taps(mode, n, m, align), ([2], [1]))
     torch.testing.assert_close(out, expected)
     weight = sample(*out.shape)
