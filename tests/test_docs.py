@@ -27,24 +27,11 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 # Examples that cannot pass yet: file and name of the docstring -> what it waits for. Take a line away when it has come.
 WAITING: dict[str, str] = {
     "multiprocessing/spawn.py::spawn": "processes, which are not there yet",
-    "utils/tensorboard.py::SummaryWriter": "the package tensorboard, an extra",
-    **dict.fromkeys(
-        (f"nn/modules/rnn.py::{name}" for name in ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell")),
-        "recurrent layers in the core",
-    ),
-    "nn/utils/rnn.py::pack_padded_sequence": "_pack_padded_sequence",
-    "nn/utils/rnn.py::pad_sequence": "pad_sequence",
-    "nn/_functional_vision.py::interpolate": "upsample_nearest2d",
-    "nn/modules/upsampling.py::Upsample": "upsample_nearest1d",
-    "nn/attention/__init__.py::sdpa_kernel": "scaled_dot_product_attention",
-    "nn/modules/transformer.py::Transformer": "scaled_dot_product_attention",
-    "nn/modules/transformer.py::TransformerEncoder": "scaled_dot_product_attention",
-    "nn/modules/transformer.py::TransformerDecoder": "scaled_dot_product_attention",
+    "utils/tensorboard.py::SummaryWriter": "an extra, the package tensorboard",
     "nn/utils/init.py::skip_init": "the device 'meta'",
-    "nn/utils/clip_grad.py::clip_grad_norm_": "linalg.vector_norm",
     "nn/utils/parametrizations.py::orthogonal": "geqrf",
+    "nn/utils/parametrizations.py::spectral_norm": "singular values, for linalg.matrix_norm",
     "nn/utils/parametrizations.py::weight_norm": "norm_except_dim",
-    "nn/utils/parametrizations.py::spectral_norm": "linalg.matrix_norm",
     "nn/utils/weight_norm.py::weight_norm": "norm_except_dim",
 }
 
@@ -159,7 +146,8 @@ def examples() -> Iterator[pytest.param]:
                 if text and ">>>" in text:
                     where = file.relative_to(PACKAGE).as_posix()
                     name = where if isinstance(node, ast.Module) else f"{where}::{node.name}"
-                    marks = [pytest.mark.xfail(reason=WAITING[name], strict=False)] if name in WAITING else []
+                    waits = WAITING.get(name, "")
+                    marks = [pytest.mark.xfail(reason=waits, strict="an extra" not in waits)] if waits else []
                     yield pytest.param(file, text, id=name, marks=marks)
 
 
