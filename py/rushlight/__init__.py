@@ -60,7 +60,7 @@ _MODULES = frozenset(
     "accelerator amp ao autograd backends compiler cpu cuda distributed distributions export fft func functional futures "
     "fx gpu hub jit library linalg masked monitor mps multiprocessing nested nn onnx optim overrides package profiler "
     "quantization random return_types serialization signal sparse special storage testing types utils version xpu "
-    "as_torch _C _classes _rushlight _tensor _tensor_str _utils _jit_internal _lowrank _linalg_utils".split()
+    "as_torch _C _classes _numeric _rushlight _tensor _tensor_str _utils _jit_internal _lowrank _linalg_utils".split()
 )
 
 # Names that live in a module of their own: name -> module.
@@ -83,6 +83,7 @@ _ELSEWHERE = {
         "functional": "einsum norm stft istft meshgrid cartesian_prod cdist broadcast_tensors broadcast_shapes tensordot "
         "block_diag unique unique_consecutive atleast_1d atleast_2d atleast_3d split lu chain_matmul align_tensors",
         "amp": "autocast GradScaler",
+        "_numeric": "trapezoid trapz cumulative_trapezoid gradient histogramdd segment_reduce",
     }.items()
     for name in names.split()
 }

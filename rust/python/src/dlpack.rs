@@ -82,6 +82,10 @@ pub fn to_dlpack<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, P
     if tensor.requires_grad() {
         return Err(PyBufferError::new_err("Can't export tensors that require gradient, use tensor.detach()"));
     }
+    if !tensor.storage().is_writable() {
+        let text = "Can't export a tensor over read-only memory, which the receiver might write to; use clone() first";
+        return Err(PyBufferError::new_err(text));
+    }
     if tensor.storage().device_memory().is_some() {
         return Err(PyBufferError::new_err(
             "a tensor on the gpu has no memory that others could read; use .cpu() first",

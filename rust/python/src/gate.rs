@@ -69,8 +69,18 @@ pub fn guard<'py>(py: Python<'py>, call: impl FnOnce() -> PyResult<Bound<'py, Py
     }
 }
 
+/// The same for what PyO3 calls, which would make a panic an exception that no `except Exception` catches.
+#[inline]
+pub fn caught<T>(call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    let _entered = Entered::new();
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
 #[cold]
 pub fn panicked(panic: Box<dyn std::any::Any + Send>) -> PyErr {
+    if let Some(error) = panic.downcast_ref::<rushlight::Error>() {
+        return crate::error::raise(error.clone()); // a kernel that found no memory
+    }
     let text = panic.downcast_ref::<&str>().map(|s| s.to_string());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     PyRuntimeError::new_err(format!("internal error in Rushlight, please report it: {text}"))

@@ -1,7 +1,7 @@
 //! `torch.UntypedStorage`: the bytes under a tensor. Lends them through the buffer protocol.
 
 use crate::types::{self, Device};
-use pyo3::exceptions::{PyBufferError, PyIndexError, PyTypeError};
+use pyo3::exceptions::{PyBufferError, PyIndexError, PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use rushlight::storage::Storage;
@@ -22,6 +22,12 @@ impl PyStorage {
     fn bytes(&self) -> PyResult<*mut u8> {
         let text = "a storage on a device has no bytes that the CPU sees; use .cpu()";
         self.storage.ptr().ok_or_else(|| PyTypeError::new_err(text))
+    }
+    fn writable(&self) -> PyResult<()> {
+        match self.storage.is_writable() {
+            true => Ok(()),
+            false => Err(PyRuntimeError::new_err("the memory of the storage is read-only; clone() it first")),
+        }
     }
     fn place(&self, index: isize) -> PyResult<usize> {
         let n = self.storage.bytes() as isize;
@@ -72,6 +78,7 @@ impl PyStorage {
     }
     fn __setitem__(&self, index: isize, value: u8) -> PyResult<()> {
         let (ptr, at) = (self.bytes()?, self.place(index)?);
+        self.writable()?;
         // SAFETY: inside of the storage; who writes while others read has to synchronise, as in PyTorch.
         unsafe { ptr.add(at).write(value) };
         self.storage.modified_by("storage item assignment");
@@ -102,6 +109,7 @@ impl PyStorage {
     ) -> PyResult<Bound<'py, Self>> {
         let _ = non_blocking;
         let (to, from) = (slf.get().bytes()?, source.get().bytes()?);
+        slf.get().writable()?;
         let n = slf.get().storage.bytes();
         if n != source.get().storage.bytes() {
             return Err(PyTypeError::new_err(format!(

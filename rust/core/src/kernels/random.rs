@@ -488,6 +488,8 @@ pub fn binomial(mt: &mut Mt19937, n: f64, p: f64) -> f64 {
         0.0
     } else if p >= 1.0 {
         n
+    } else if !n.is_finite() {
+        f64::NAN
     } else if p <= 0.5 {
         few(mt, p)
     } else if p > 0.5 {

@@ -6,6 +6,7 @@ use crate::dtype::{DType, result_type};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Shape, wrap_dim};
 use crate::op::{Attributes, Grads, Inputs, Metas, Op, Out, deliver, new};
+use crate::storage::room;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 
@@ -260,20 +261,34 @@ pub fn combinations(x: &Tensor, r: i64, with_replacement: bool) -> Result<Tensor
         return Tensor::empty(&[0], x.dtype());
     }
     let (n, r) = (x.numel(), r as usize);
-    let (mut rows, mut choice) = (Vec::new(), Vec::with_capacity(r));
-    choose(n, r, with_replacement, 0, &mut choice, &mut rows);
+    let rows = choices(n, r, with_replacement)?;
     let index = Tensor::from_slice(&rows, &[rows.len()])?;
     x.index_select(0, &index)?.reshape(&[rows.len() / r, r])
 }
 
-fn choose(n: usize, r: usize, again: bool, from: usize, choice: &mut Vec<i64>, rows: &mut Vec<i64>) {
-    if choice.len() == r {
-        return rows.extend_from_slice(choice);
+/// The places of each choice, one choice after the other.
+fn choices(n: usize, r: usize, again: bool) -> Result<Vec<i64>> {
+    const OP: &str = "combinations";
+    let step = !again as usize;
+    if n == 0 || step * r > n {
+        return Ok(Vec::new());
     }
-    for i in from..n {
-        choice.push(i as i64);
-        choose(n, r, again, if again { i } else { i + 1 }, choice, rows);
-        choice.pop();
+    // C(n, r), or C(n + r − 1, r) if a place may come again; far too many count as too many.
+    let from = if again { n + r - 1 } else { n };
+    let several = (1..=r.min(from - r)).try_fold(1u128, |c, k| {
+        c.checked_mul((from - r.min(from - r) + k) as u128).map(|c| c / k as u128).filter(|c| *c < 1 << 62)
+    });
+    let all = several.map_or(usize::MAX, |c| usize::try_from(c.saturating_mul(r as u128)).unwrap_or(usize::MAX));
+    let mut rows = room(OP, all)?;
+    let mut choice: Vec<i64> = room(OP, r)?;
+    choice.extend((0..r).map(|k| (k * step) as i64));
+    let most = |k: usize| (n - 1 - step * (r - 1 - k)) as i64;
+    loop {
+        rows.extend_from_slice(&choice);
+        // The last place that can still move on does, and those behind it start anew.
+        let Some(k) = (0..r).rev().find(|&k| choice[k] < most(k)) else { return Ok(rows) };
+        let next = choice[k] + 1;
+        (k..r).for_each(|j| choice[j] = next + ((j - k) * step) as i64);
     }
 }
 

@@ -28,6 +28,13 @@ fn apply<R: Rule + Send>(op: &'static str, rule: R, param: &Tensor, grad: &Tenso
             odd.shape(),
         ));
     }
+    if let Some(t) = [param].into_iter().chain(state.iter().copied()).find(|t| !t.storage().is_writable()) {
+        let message = format!(
+            "the memory of a parameter or its state (shape {:?}) is read-only; clone() the tensor first",
+            t.shape()
+        );
+        return Err(Error::custom(op, message));
+    }
     let dtype = match param.dtype() {
         DType::F64 => DType::F64,
         DType::F32 | DType::F16 | DType::BF16 => DType::F32,

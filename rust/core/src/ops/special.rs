@@ -1,5 +1,6 @@
 //! Special functions: rows of the unary table.
 
+use super::binary::{Operand, binary, common_dtype};
 use super::term::Term;
 use crate::autograd::Ctx;
 use crate::dispatch;
@@ -8,6 +9,9 @@ use crate::error::{Error, Result};
 use crate::kernels::isa::Isa;
 use crate::kernels::map::{self, Dense, Function, Pointwise};
 use crate::kernels::math::Real;
+pub use crate::kernels::math::polynomials::Family;
+use crate::kernels::math::polynomials::polynomial;
+use crate::layout::broadcast;
 use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
@@ -110,6 +114,8 @@ pub fn polygamma(n: i64, x: &Tensor, out: Out) -> Result<Tensor> {
 pub fn mvlgamma(x: &Tensor, p: i64) -> Result<Tensor> {
     if p < 1 {
         return Err(Error::custom("mvlgamma", "p has to be greater than or equal to 1"));
+    } else if p > 1 << 20 {
+        return Err(Error::argument("mvlgamma", "p of at most 2^20", p));
     }
     let x = x.to(x.dtype().to_float())?;
     let mut sum = x.mul(0.0)?.add((p * (p - 1)) as f64 / 4.0 * PI.ln())?;
@@ -117,4 +123,21 @@ pub fn mvlgamma(x: &Tensor, p: i64) -> Result<Tensor> {
         sum = sum.add(&x.sub(j as f64 / 2.0)?.lgamma()?)?;
     }
     Ok(sum)
+}
+
+binary! {
+    /// The polynomial of this family of degree b at a, or, if `shifted`, at 2a − 1.
+    real OrthogonalPolynomial { family: i64, shifted: bool } = orthogonal_polynomial: |op, a, b| {
+        let x: f64 = a.cast();
+        let x = if op.shifted { x + x - 1.0 } else { x };
+        T::of_f64(polynomial(FAMILIES[op.family as usize], x, b.cast()))
+    }; "a";
+}
+
+const FAMILIES: [Family; 8] = [Family::T, Family::U, Family::V, Family::W, Family::H, Family::He, Family::L, Family::P];
+
+/// A family's polynomial of degree n at x.
+pub fn polynomial_of(family: Family, shifted: bool, x: Operand, n: Operand, out: Out) -> Result<Tensor> {
+    let place = FAMILIES.iter().position(|f| *f == family).unwrap_or(0) as i64;
+    orthogonal_polynomial(x, n, place, shifted, out)
 }

@@ -6,7 +6,7 @@ mod node;
 
 use crate::class;
 use crate::error::Raise;
-use crate::gate::Entered;
+use crate::gate::caught;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -81,7 +81,16 @@ pub fn _backward(
     create_graph: bool,
     inputs: Option<&Bound<PyTuple>>,
 ) -> PyResult<()> {
-    let _entered = Entered::new();
+    caught(|| backward(roots, grads, retain, create_graph, inputs))
+}
+
+fn backward(
+    roots: &Bound<PyTuple>,
+    grads: &Bound<PyTuple>,
+    retain: bool,
+    create_graph: bool,
+    inputs: Option<&Bound<PyTuple>>,
+) -> PyResult<()> {
     let roots = held(roots)?;
     let roots: Vec<&Tensor> = roots.iter().collect();
     let grads: Vec<Option<Tensor>> = grads.iter().map(|g| optional(&g)).collect::<PyResult<_>>()?;
@@ -111,12 +120,11 @@ fn _grad<'py>(
     retain: bool,
     create_graph: bool,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let _entered = Entered::new();
     let py = roots.py();
     let (roots, inputs) = (held(roots)?, held(inputs)?);
     let (roots, inputs): (Vec<&Tensor>, Vec<&Tensor>) = (roots.iter().collect(), inputs.iter().collect());
     let grads: Vec<Option<Tensor>> = grads.iter().map(|g| optional(&g)).collect::<PyResult<_>>()?;
-    let found = autograd::grad(&roots, &inputs, &grads, retain, create_graph).py()?;
+    let found = caught(|| autograd::grad(&roots, &inputs, &grads, retain, create_graph).py())?;
     PyTuple::new(py, objects(py, found)?)
 }
 

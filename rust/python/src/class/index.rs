@@ -6,7 +6,7 @@ use crate::args::{self, Object};
 use crate::core;
 use crate::data;
 use crate::error::Raise;
-use crate::gate::Entered;
+use crate::gate::caught;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyInt, PySlice, PyTuple};
@@ -365,15 +365,13 @@ impl PyTensor {
         {
             return Ok(answer);
         }
-        let _entered = Entered::new();
-        wrap(slf.py(), get(tensor(x), key.as_borrowed())?)
+        caught(|| wrap(slf.py(), get(tensor(x), key.as_borrowed())?))
     }
     fn __setitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if ask_index("__setitem__", slf.as_any(), key, Some(value))?.is_some() {
             return Ok(());
         }
-        let _entered = Entered::new();
-        set(tensor(slf.as_any().as_borrowed()), key.as_borrowed(), value.as_borrowed())
+        caught(|| set(tensor(slf.as_any().as_borrowed()), key.as_borrowed(), value.as_borrowed()))
     }
     fn __delitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let _ = (slf, key);

@@ -7,7 +7,7 @@ use super::{PyTensor, is_exact, is_exact_number, is_plain_tensor, is_tensor, ten
 use crate::args::{Object, is_number, scalar};
 use crate::core::{Operand, Out};
 use crate::error::Raise;
-use crate::gate::Entered;
+use crate::gate::caught;
 use crate::overrides;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -51,12 +51,13 @@ fn operate<'py>(
     {
         return Ok(answer);
     }
-    let _entered = Entered::new();
-    let (Some(a), Some(b)) = (operand(x.as_borrowed())?, operand(y.as_borrowed())?) else {
-        return Ok(py.NotImplemented().into_bound(py));
-    };
-    let (a, b) = if reflected { (b, a) } else { (a, b) };
-    wrap(py, fast(a, b, Out::New).py()?)
+    caught(|| {
+        let (Some(a), Some(b)) = (operand(x.as_borrowed())?, operand(y.as_borrowed())?) else {
+            return Ok(py.NotImplemented().into_bound(py));
+        };
+        let (a, b) = if reflected { (b, a) } else { (a, b) };
+        wrap(py, fast(a, b, Out::New).py()?)
+    })
 }
 
 /// `x += y`: Python goes on with x itself.
@@ -66,14 +67,15 @@ fn operate_in_place<'py>(x: &Bound<'py, PyAny>, y: &Bound<'py, PyAny>, name: &st
     {
         return Ok(());
     }
-    let _entered = Entered::new();
-    let Some(b) = operand(y.as_borrowed())? else {
-        let text = format!("unsupported operand type(s) for {name}: 'Tensor' and '{}'", y.get_type().name()?);
-        return Err(pyo3::exceptions::PyTypeError::new_err(text));
-    };
-    let x = tensor(x.as_borrowed());
-    fast(Operand::Tensor(x), b, Out::InPlace(x)).py()?;
-    Ok(())
+    caught(|| {
+        let Some(b) = operand(y.as_borrowed())? else {
+            let text = format!("unsupported operand type(s) for {name}: 'Tensor' and '{}'", y.get_type().name()?);
+            return Err(pyo3::exceptions::PyTypeError::new_err(text));
+        };
+        let x = tensor(x.as_borrowed());
+        fast(Operand::Tensor(x), b, Out::InPlace(x)).py()?;
+        Ok(())
+    })
 }
 
 /// Asks those among the operands that answer `__torch_function__`.
@@ -173,9 +175,10 @@ macro_rules! unary_operators {
                 if let Some(answer) = asked(stringify!($name), slf.as_any())? {
                     return Ok(answer);
                 }
-                let _entered = Entered::new();
-                let fast: fn(&Tensor, Out) -> rushlight::Result<Tensor> = $fast;
-                wrap(slf.py(), fast(tensor(slf.as_any().as_borrowed()), Out::New).py()?)
+                caught(|| {
+                    let fast: fn(&Tensor, Out) -> rushlight::Result<Tensor> = $fast;
+                    wrap(slf.py(), fast(tensor(slf.as_any().as_borrowed()), Out::New).py()?)
+                })
             })*
         }
     };

@@ -172,17 +172,19 @@ pub fn from_array(array: &Bound<PyAny>) -> PyResult<Tensor> {
         warn_read_only(array.py())?;
     }
     // SAFETY: the lender keeps the memory where it is until `lent` is dropped, with the storage.
-    let storage = unsafe { Storage::external(ptr, reach * size, true, Box::new(lent)) };
+    let storage = unsafe { Storage::external(ptr, reach * size, writable, Box::new(lent)) };
     Tensor::on(storage, layout, dtype).py()
 }
 
-/// PyTorch's warning: it cannot stop anybody from writing, and neither do we, since most code never writes.
+/// Where PyTorch warns of writing, which may end in a crash (a mapped file), writing is an error here.
 fn warn_read_only(py: Python) -> PyResult<()> {
     static WARNED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
     if WARNED.swap(true, std::sync::atomic::Ordering::Relaxed) {
         return Ok(());
     }
-    let text = c"The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make it writable before converting it to a tensor. This type of warning will be suppressed for the rest of this program.";
+    let text =
+        c"The given NumPy array is not writable: in-place operations on the tensor over its memory will be refused. \
+                 Copy the array, or clone() the tensor, to have one that can be changed. (This warning comes once.)";
     PyErr::warn(py, &py.get_type::<pyo3::exceptions::PyUserWarning>(), text, 1)
 }
 
@@ -216,12 +218,13 @@ pub fn from_buffer(object: &Bound<PyAny>, dtype: DType, count: i64, offset: i64)
         ));
     }
     let count = if count < 0 { (have - offset) / size } else { count } as usize;
-    if lent.0.readonly != 0 {
+    let writable = lent.0.readonly == 0;
+    if !writable {
         warn_read_only(object.py())?;
     }
     let ptr = lent.0.buf.cast::<u8>().wrapping_add(offset as usize);
     // SAFETY: inside the lent buffer, which stays until the storage is gone.
-    let storage = unsafe { Storage::external(ptr, count * size as usize, true, Box::new(lent)) };
+    let storage = unsafe { Storage::external(ptr, count * size as usize, writable, Box::new(lent)) };
     Tensor::on(storage, Layout::contiguous(&[count]), dtype).py()
 }
 

@@ -59,7 +59,12 @@ table! {
     /// The next number after `input` in the direction of `other`.
     fn method inplace: "nextafter(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::nextafter;
     /// input · 2^other.
-    fn method inplace: "ldexp(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::ldexp;
+    fn method inplace: "ldexp(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => |x: &Tensor, y: &Tensor, out: Out| {
+        match x.dtype().is_complex() || y.dtype().is_complex() {
+            true => b::mul(x.into(), (&y.exp2()?).into(), out),
+            false => b::ldexp(x.into(), y.into(), out),
+        }
+    };
     /// input · log(other), 0 where `input` is 0.
     fn method inplace: "xlogy(Scalar|Tensor self, Scalar|Tensor other, *, Tensor? out=None) -> Tensor" => b::xlogy;
     /// The greatest common divisor.

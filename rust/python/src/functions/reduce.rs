@@ -219,6 +219,9 @@ table! {
         "norm(Tensor A, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
             => |x: &Tensor, p: &str, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out|
                 r::norm(x, Some(r::Order::Name(p)), dims.as_deref(), keepdim, dtype, out);
+    /// The slices along `dim`, each with its p-norm brought down to `maxnorm` where it is greater.
+    fn method inplace:
+        "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm, *, Tensor? out=None) -> Tensor" => r::renorm;
     /// The p-norm of the difference.
     fn method:
         "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor"

@@ -1,6 +1,7 @@
 //! `torch.special`: special functions of one tensor. Those of two are in `pointwise.rs`.
 
 use crate::call::table;
+use crate::core::{Operand, Out};
 use rushlight::ops::{activation as a, special as s, unary as u};
 
 table! {
@@ -76,4 +77,40 @@ table! {
     special: "polygamma(int n, Tensor self, *, Tensor? out=None) -> Tensor" => s::polygamma;
     /// log Γ_p(x).
     special: "multigammaln(Tensor self, int p, *, Tensor? out=None) -> Tensor" => s::mvlgamma;
+    /// Chebyshev's polynomial of the first kind, of degree n at input.
+    special: "chebyshev_polynomial_t(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::T, false, x, n, out);
+    /// Chebyshev's polynomial of the first kind, of degree n at 2 · input − 1.
+    special: "shifted_chebyshev_polynomial_t(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::T, true, x, n, out);
+    /// Chebyshev's polynomial of the second kind, of degree n at input.
+    special: "chebyshev_polynomial_u(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::U, false, x, n, out);
+    /// Chebyshev's polynomial of the second kind, of degree n at 2 · input − 1.
+    special: "shifted_chebyshev_polynomial_u(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::U, true, x, n, out);
+    /// Chebyshev's polynomial of the third kind, of degree n at input.
+    special: "chebyshev_polynomial_v(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::V, false, x, n, out);
+    /// Chebyshev's polynomial of the third kind, of degree n at 2 · input − 1.
+    special: "shifted_chebyshev_polynomial_v(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::V, true, x, n, out);
+    /// Chebyshev's polynomial of the fourth kind, of degree n at input.
+    special: "chebyshev_polynomial_w(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::W, false, x, n, out);
+    /// Chebyshev's polynomial of the fourth kind, of degree n at 2 · input − 1.
+    special: "shifted_chebyshev_polynomial_w(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::W, true, x, n, out);
+    /// Hermite's polynomial, as physicists have it, of degree n at input.
+    special: "hermite_polynomial_h(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::H, false, x, n, out);
+    /// Hermite's polynomial, as probabilists have it, of degree n at input.
+    special: "hermite_polynomial_he(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::He, false, x, n, out);
+    /// Laguerre's polynomial, of degree n at input.
+    special: "laguerre_polynomial_l(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::L, false, x, n, out);
+    /// Legendre's polynomial, of degree n at input.
+    special: "legendre_polynomial_p(Scalar|Tensor self, Scalar|Tensor n, *, Tensor? out=None) -> Tensor"
+        => |x: Operand, n: Operand, out: Out| s::polynomial_of(s::Family::P, false, x, n, out);
 }

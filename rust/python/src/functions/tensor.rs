@@ -95,6 +95,10 @@ fn resize(x: Object, size: Dims) -> PyResult<Py<PyAny>> {
     let new = if bytes <= tensor.storage().bytes() {
         Tensor::on(tensor.storage().clone(), layout, tensor.dtype()).py()?
     } else {
+        if tensor.storage().owner().is_some() {
+            let text = "Trying to resize storage that is not resizable: it belongs to somebody else; clone() the tensor first";
+            return Err(PyRuntimeError::new_err(text));
+        }
         let storage = Storage::new(bytes).py()?;
         if let (Some(from), Some(to)) = (tensor.storage().ptr(), storage.ptr()) {
             // SAFETY: the new memory is larger than the old one.

@@ -104,6 +104,11 @@ table! {
     fn method: "isinf(Tensor self) -> Tensor" => u::isinf;
     /// Whether x is neither infinite nor NaN.
     fn method: "isfinite(Tensor self) -> Tensor" => u::isfinite;
+    /// Whether x is real: has no imaginary part, or one of zero.
+    fn method: "isreal(Tensor self) -> Tensor" => |x: &Tensor| match x.dtype().is_complex() {
+        true => u::logical_not(&x.imag()?, Out::New),
+        false => Tensor::ones(x.shape(), rushlight::DType::Bool),
+    };
     /// Whether x is +∞.
     fn method: "isposinf(Tensor self, *, Tensor? out=None) -> Tensor" => u::isposinf;
     /// Whether x is −∞.

@@ -40,9 +40,8 @@ pub struct Scratch<T>(Storage, usize, PhantomData<T>);
 impl<T: Copy> Scratch<T> {
     pub fn new(len: usize) -> Scratch<T> {
         let bytes = (len + 32) * size_of::<T>();
-        // The gate turns the panic into an error; a kernel has no other way out of a worker thread.
-        let storage =
-            Storage::new(bytes).unwrap_or_else(|_| panic!("convolution: no memory for {bytes} bytes of scratch"));
+        // The error unwinds to the gate, which knows it: a kernel has no other way out of a worker thread.
+        let storage = Storage::new(bytes).unwrap_or_else(|error| std::panic::resume_unwind(Box::new(error)));
         Scratch(storage, len, PhantomData)
     }
     pub fn ptr(&mut self) -> Ptr<T> {

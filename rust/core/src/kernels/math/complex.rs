@@ -65,7 +65,10 @@ pub fn expm1(z: C) -> C {
     if z.im == 0.0 {
         return C::new(z.re.exp_m1(), z.im);
     }
-    if !z.re.is_finite() || !z.im.is_finite() || z.re > 700.0 {
+    if !z.im.is_finite() {
+        return NAN;
+    }
+    if !z.re.is_finite() || z.re > 700.0 {
         return exp(z) - ONE;
     }
     let (s, c) = z.im.sin_cos();
@@ -97,6 +100,9 @@ pub fn log10(z: C) -> C {
 }
 /// log(1 + z), exact near zero.
 pub fn log1p(z: C) -> C {
+    if z.re.is_nan() || z.im.is_nan() {
+        return NAN;
+    }
     let w = C::new(1.0 + z.re, z.im);
     let re = if abs(z) < 0.5 { 0.5 * (z.re * (2.0 + z.re) + z.im * z.im).ln_1p() } else { log_abs(w) };
     C::new(re, w.im.atan2(w.re))
@@ -193,7 +199,7 @@ pub fn sinh(z: C) -> C {
         return C::new(z.re, z.im.sin());
     }
     if z.re.is_infinite() && !z.im.is_finite() {
-        return C::new(z.re, f64::NAN);
+        return C::new(f64::INFINITY, f64::NAN); // of no certain sign
     }
     let (s, c) = z.im.sin_cos();
     let (re, im) = sinh_cosh(z.re, c, s);
@@ -242,6 +248,9 @@ pub fn tanh(z: C) -> C {
     C::new(beta * rho * s / d, t / d)
 }
 pub fn sin(z: C) -> C {
+    if z.im.is_infinite() && !z.re.is_finite() {
+        return C::new(f64::NAN, f64::INFINITY); // of no certain sign
+    }
     back(sinh(turn(z)))
 }
 pub fn cos(z: C) -> C {
@@ -264,6 +273,9 @@ fn roots(z: C) -> (C, C) {
     (sqrt(C::new(1.0 - z.re, -z.im)), sqrt(C::new(1.0 + z.re, z.im)))
 }
 pub fn asin(z: C) -> C {
+    if z.re.is_infinite() && z.im.is_nan() {
+        return C::new(f64::NAN, f64::INFINITY);
+    }
     let (minus, plus) = roots(z);
     let product = minus.re * plus.re - minus.im * plus.im;
     C::new(z.re.atan2(product), (minus.re * plus.im - minus.im * plus.re).asinh())
@@ -285,6 +297,12 @@ pub fn acosh(z: C) -> C {
 }
 pub fn atanh(z: C) -> C {
     let (x, y) = (z.re, z.im);
+    if x.is_nan() && y.is_infinite() {
+        return C::new(0f64.copysign(x), FRAC_PI_2.copysign(y));
+    }
+    if y.is_nan() && x.is_infinite() {
+        return C::new(0f64.copysign(x), f64::NAN);
+    }
     if x.is_nan() || y.is_nan() {
         return NAN;
     }

@@ -17,6 +17,7 @@ pub mod exp;
 pub mod gamma;
 pub mod hyperbolic;
 pub mod log;
+pub mod polynomials;
 pub mod pow;
 pub mod trig;
 

@@ -8,7 +8,7 @@ mod norms;
 pub(crate) use extremes::to_places;
 pub use extremes::{Arg, Extreme, aminmax, argmax, argmin, max_all, max_dim, min_all, min_dim};
 pub use moments::{LogSumExp, Var, logsumexp, std_mean, std_of, var, var_mean};
-pub use norms::{Order, matrix_norm, norm, order_of};
+pub use norms::{Order, matrix_norm, norm, order_of, renorm};
 
 use super::Term;
 use super::ternary::where_op;
@@ -481,7 +481,10 @@ impl Tensor {
         let dims: Shape = (0..self.ndim()).filter(repeated).collect();
         let sum = match dims.is_empty() {
             true => self.clone(),
-            false => apply(Reduce { fold: Fold::Sum, dims, keepdim: true, dtype: self.dtype() }, [self])?,
+            false => {
+                let dtype = sum_dtype(self, None);
+                apply(Reduce { fold: Fold::Sum, dims, keepdim: true, dtype }, [&brought(self, dtype)?])?
+            }
         };
         sum.reshape(shape)
     }

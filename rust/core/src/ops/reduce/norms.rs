@@ -5,6 +5,8 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::layout::wrap_dims;
 use crate::op::Out;
+use crate::ops::binary::mul;
+use crate::ops::ternary::where_op;
 use crate::tensor::Tensor;
 
 /// Which norm: a number, or a name.
@@ -147,4 +149,26 @@ pub fn order_of(op: &'static str, p: Scalar) -> Result<f64> {
         }
         p => Ok(p.to_f64()),
     }
+}
+
+/// The slices along `dim`, each brought down to a norm of `most` at most.
+pub fn renorm(x: &Tensor, p: Scalar, dim: i64, most: Scalar, out: Out) -> Result<Tensor> {
+    const OP: &str = "renorm";
+    let (p, most) = (order_of(OP, p)?, order_of(OP, most)?);
+    if p.is_nan() || p <= 0.0 {
+        return Err(Error::custom(OP, "renorm: non-positive-norm not supported"));
+    } else if most.is_nan() || most < 0.0 {
+        return Err(Error::custom(OP, format!("renorm: expected maxnorm to be >= 0 but got {most}")));
+    } else if x.ndim() < 2 {
+        let message = format!("renorm: input needs at least 2 dimensions, got {} dimensions", x.ndim());
+        return Err(Error::custom(OP, message));
+    }
+    let dim = crate::layout::wrap_dim(OP, dim, x.ndim())?;
+    let others: Vec<i64> = (0..x.ndim()).filter(|d| *d != dim).map(|d| d as i64).collect();
+    let wide = matches!(x.dtype(), DType::F16 | DType::BF16).then_some(DType::F32);
+    let norm = vector_norm(x, p, &others, true, wide, Out::New)?;
+    let shrink = Tensor::number(Scalar::Float(most), norm.dtype())?.div(&norm.add(1e-7)?)?;
+    let one = Tensor::scalar(Scalar::Float(1.0), norm.dtype())?;
+    let factor = where_op((&norm.gt(most)?).into(), (&shrink).into(), (&one).into(), Out::New)?;
+    mul(x.into(), (&factor.to(x.dtype().to_real())?).into(), out)
 }

@@ -298,9 +298,9 @@ pub fn repeat_indices(repeats: &Tensor, output_size: Option<i64>) -> Result<Tens
     if counts.iter().any(|&n| n < 0) {
         return Err(Error::custom("repeat_interleave", "repeats can not be negative"));
     }
-    let total = counts.iter().sum::<i64>();
+    let total = counts.iter().try_fold(0i64, |sum, &n| sum.checked_add(n)).unwrap_or(i64::MAX);
     check_size(total as usize, output_size)?;
-    let mut indices = Vec::with_capacity(total as usize);
+    let mut indices = crate::storage::room("repeat_interleave", total as usize)?;
     counts.iter().enumerate().for_each(|(i, &n)| indices.extend(std::iter::repeat_n(i as i64, n as usize)));
     Tensor::from_slice(&indices, &[indices.len()])
 }

@@ -30,6 +30,7 @@ use smallvec::smallvec;
 
 /// The one output of a view op that keeps the dtype.
 pub(crate) fn looks(input: &Tensor, layout: Layout) -> Result<Metas> {
+    layout.countable("view")?;
     Ok(smallvec![Meta::View(input.dtype(), layout)])
 }
 

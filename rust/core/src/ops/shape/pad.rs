@@ -23,7 +23,7 @@ impl Op for ConstantPad {
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
         let mut shape = Shape::new();
         for (&size, &(before, after)) in inputs[0].shape().iter().zip(&self.margins) {
-            let padded = size as i64 + before + after;
+            let padded = size as i128 + before as i128 + after as i128;
             if padded < 0 {
                 let message = format!(
                     "The input size {size}, plus negative padding {before} and {after} resulted in a negative output size, which \
@@ -32,7 +32,7 @@ impl Op for ConstantPad {
                 );
                 return Err(Error::custom(self.name(), message));
             }
-            shape.push(padded as usize);
+            shape.push(usize::try_from(padded).unwrap_or(usize::MAX));
         }
         new(inputs[0].dtype(), shape)
     }

@@ -7,6 +7,7 @@ use crate::graph::capture;
 use crate::layout::Shape;
 use crate::op::{Attribute, Attributes, Grads, Inputs, Meta, Metas, Op};
 use crate::ops::join;
+use crate::storage::{filled, room};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl Split {
     /// Each piece is a view with a path of its own; all of them come from one node.
     fn cut(self, x: &Tensor) -> Result<Vec<Tensor>> {
         let (modes, inputs) = (Modes::current(), [Some(x)]);
-        let (mut pieces, mut start) = (Vec::with_capacity(self.sizes.len()), 0);
+        let (mut pieces, mut start) = (room(self.name(), self.sizes.len())?, 0);
         for &len in &self.sizes {
             let window = self.window(start, len);
             start += len;
@@ -132,7 +133,8 @@ pub fn chunk(x: &Tensor, chunks: i64, dim: i64) -> Result<Vec<Tensor>> {
     let whole = x.shape()[d];
     let size = whole.div_ceil(chunks as usize);
     if size == 0 {
-        return Split { dim: d, sizes: smallvec![0; chunks as usize], thin: false }.cut(x);
+        let sizes = filled("chunk", 0, chunks as usize)?.into();
+        return Split { dim: d, sizes, thin: false }.cut(x);
     }
     split(x, size as i64, dim)
 }
@@ -151,8 +153,9 @@ pub fn tensor_split(x: &Tensor, sections: i64, dim: i64) -> Result<Vec<Tensor>> 
         return Err(Error::custom("tensor_split", message));
     }
     let (whole, n) = (x.shape()[dim], sections as usize);
-    let sizes = (0..n).map(|i| whole / n + (i < whole % n) as usize).collect();
-    Split { dim, sizes, thin: false }.cut(x)
+    let mut sizes = room("tensor_split", n)?;
+    sizes.extend((0..n).map(|i| whole / n + (i < whole % n) as usize));
+    Split { dim, sizes: sizes.into(), thin: false }.cut(x)
 }
 
 /// Pieces between these places; with Python's rules for places outside.

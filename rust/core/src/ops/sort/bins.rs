@@ -5,6 +5,7 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::sort::search::Search;
 use crate::ops::binary::common_dtype;
+use crate::storage::filled;
 use crate::tensor::Tensor;
 
 fn quiet<R>(work: impl FnOnce() -> R) -> R {
@@ -123,12 +124,12 @@ pub fn bincount(x: &Tensor, weights: Option<&Tensor>, least: i64) -> Result<Tens
     }
     let size = numbers.iter().copied().max().map_or(0, |most| most + 1).max(least) as usize;
     let Some(weights) = weights else {
-        let mut counts = vec![0i64; size];
+        let mut counts = filled(OP, 0i64, size)?;
         numbers.iter().for_each(|&n| counts[n as usize] += 1);
         return Tensor::from_slice(&counts, &[size]);
     };
     let w = quiet(|| weights.to(DType::F64)?.to_vec::<f64>())?;
-    let mut sums = vec![0.0; size];
+    let mut sums = filled(OP, 0.0, size)?;
     numbers.iter().zip(w).for_each(|(&n, w)| sums[n as usize] += w);
     Tensor::from_slice(&sums, &[size])?.to(if weights.dtype() == DType::F32 { DType::F32 } else { DType::F64 })
 }
@@ -163,7 +164,7 @@ pub fn histc(x: &Tensor, bins: i64, low: Scalar, high: Scalar) -> Result<Tensor>
     }
     let values = quiet(|| x.to(DType::F64)?.to_vec::<f64>())?;
     let (low, high) = range(OP, &values, low.to_f64(), high.to_f64())?;
-    let mut counts = vec![0.0; bins as usize];
+    let mut counts = filled("histc", 0.0, bins as usize)?;
     for v in values.into_iter().filter(|v| *v >= low && *v <= high) {
         let place = ((v - low) / (high - low) * bins as f64) as usize;
         counts[place.min(bins as usize - 1)] += 1.0;
@@ -189,7 +190,7 @@ pub fn histogram(x: &Tensor, edges: &Tensor, weight: Option<&Tensor>, density: b
     let (values, edges) = (numbers(x)?, numbers(edges)?);
     let weights = weight.map(numbers).transpose()?;
     let bins = edges.len() - 1;
-    let mut sums = vec![0.0; bins];
+    let mut sums = filled(OP, 0.0, bins)?;
     for (i, v) in values.iter().enumerate().filter(|(_, v)| **v >= edges[0] && **v <= edges[bins]) {
         let place = edges.partition_point(|e| e <= v).saturating_sub(1).min(bins - 1);
         sums[place] += weights.as_ref().map_or(1.0, |w| w[i]);

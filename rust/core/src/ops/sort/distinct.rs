@@ -72,7 +72,7 @@ pub fn unique_dim(x: &Tensor, dim: i64) -> Result<(Tensor, Tensor, Tensor)> {
     // SAFETY: n · width dense elements of this dtype, alive through the call.
     let (order, keys) = unsafe { sort::row_order(rows.dtype(), rows.ptr(), n, width) };
     let row = |r: usize| &keys[r * width..][..width];
-    let (mut first, mut inverse, mut counts) = (Vec::new(), vec![0i64; n], Vec::new());
+    let (mut first, mut inverse, mut counts) = (Vec::new(), crate::storage::filled("unique_dim", 0i64, n)?, Vec::new());
     for (i, &r) in order.iter().enumerate() {
         if i == 0 || row(r) != row(order[i - 1]) {
             first.push(r);
@@ -111,7 +111,7 @@ pub fn unique_consecutive(x: &Tensor, dim: Option<i64>) -> Result<(Tensor, Tenso
             value(a) == value(b)
         })
     };
-    let (mut first, mut inverse, mut counts) = (Vec::new(), Vec::with_capacity(n), Vec::new());
+    let (mut first, mut inverse, mut counts) = (Vec::new(), crate::storage::room(OP, n)?, Vec::new());
     for r in 0..n {
         if r == 0 || !same(r - 1, r) {
             first.push(r);
