@@ -192,10 +192,10 @@ impl<T: Real> Problem<'_, T> {
 fn clipped<T: Real>(x: T, size: usize) -> (T, T) {
     let last = T::of_f64(size as f64 - 1.0);
     match x {
-        // NaN, too.
-        x if !(x > T::ZERO) => (T::ZERO, T::ZERO),
         x if x >= last => (last, T::ZERO),
-        x => (x, T::ONE),
+        x if x > T::ZERO => (x, T::ONE),
+        // NaN, too.
+        _ => (T::ZERO, T::ZERO),
     }
 }
 

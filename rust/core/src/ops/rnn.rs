@@ -232,7 +232,7 @@ impl Recurrent {
     /// The backward rule as that of the steps made anew.
     fn step_by_step(&self, ctx: &Ctx) -> Result<Grads> {
         let given: Vec<Option<Tensor>> =
-            (0..5).map(|i| Ok(ctx.optional_input(i)?.map(|t| alias(&t)).transpose()?)).collect::<Result<_>>()?;
+            (0..5).map(|i| ctx.optional_input(i)?.as_ref().map(alias).transpose()).collect::<Result<_>>()?;
         let [Some(x), Some(h0), c0, Some(w), b] = &given[..] else {
             return Err(Error::custom(self.name(), "an input was not kept"));
         };
