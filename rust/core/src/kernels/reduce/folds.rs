@@ -25,10 +25,10 @@ pub(crate) trait Fold: Sync {
 }
 
 /// Lanes that a run is folded in, side by side in memory; few where the run is short.
-const LANES: usize = 128;
+const LANES: usize = 64;
 const SOME: usize = 32;
 /// Rows of lanes that go into an accumulator between its load and its store.
-const DEEP: usize = 8;
+const DEEP: usize = 4;
 
 /// Folds a dense run in `N` lanes and then the lanes: the order depends on nothing but the length. The loop over the
 /// lanes is the one that the compiler turns into vectors.
@@ -124,9 +124,9 @@ pub(crate) fn extreme<W: Ordered, const LEAST: bool>(x: &[W]) -> W {
         let wins = |best: W, x: W| if beats(x, best) { x } else { best };
         for r in deep {
             for k in 0..LANES {
-                let [a, b, c, d, e, f, g, h] = r.each_ref().map(|row| row[k]);
-                best[k] = [a, b, c, d, e, f, g, h].into_iter().fold(best[k], wins);
-                sums[k] = sums[k] + (((a + b) + (c + d)) + ((e + f) + (g + h)));
+                let [a, b, c, d] = r.each_ref().map(|row| row[k]);
+                best[k] = [a, b, c, d].into_iter().fold(best[k], wins);
+                sums[k] = sums[k] + ((a + b) + (c + d));
             }
         }
         if !across(&Sum(PhantomData), &mut sums).is_nan() {
