@@ -176,6 +176,8 @@ unsafe fn tree<R: Reduce>(reducer: &R, partial: *const R::Acc, blocks: usize, pi
 
 /// Elements of a block where what is reduced is dense; rows and columns of a block where what is kept is.
 const BLOCK: usize = 4096;
+/// The same where elements are read where they lie, without a tile.
+const LONG: usize = 16384;
 const ROWS: usize = 64;
 const COLUMNS: usize = 512;
 /// Rows shorter than this are taken side by side.
@@ -317,9 +319,10 @@ unsafe fn reduce_erased(
         let inner = job.reduced[0];
         // A block is a piece of a run, some runs, or (where runs are short or strided) a tile that is gathered.
         let run = if inner.step == dense && inner.size >= SHORT { inner.size } else { 0 };
-        let size = if run == 0 || run >= BLOCK { BLOCK } else { BLOCK / run * run };
+        let most = if job.direct && run > 0 { LONG } else { BLOCK };
+        let size = if run == 0 || run >= most { most } else { most / run * run };
         job.blocks = match run {
-            r if r >= BLOCK => r.div_ceil(BLOCK) * (length / r),
+            r if r >= most => r.div_ceil(most) * (length / r),
             _ => length.div_ceil(size).max(1),
         };
         partial = Scratch::bytes(width * job.blocks * reducer.acc_size());
@@ -355,6 +358,7 @@ impl Job<'_> {
     fn runs(&self, a: usize, b: usize, run: usize, size: usize) {
         let (inner, dense) = (self.reduced[0], run > 0);
         let in_place = self.direct && dense;
+        let most = if in_place { LONG } else { BLOCK };
         let in_size = self.reducer.in_size();
         let mut tile = Scratch::bytes(if in_place { 0 } else { BLOCK * in_size });
         let tile = tile.ptr();
@@ -375,11 +379,11 @@ impl Job<'_> {
             let (base, block) = (self.at(unit / self.blocks), unit % self.blocks);
             // SAFETY: `unit` is below width · blocks.
             let acc = unsafe { self.partial.add(unit * self.reducer.acc_size()) };
-            let (mut at, end) = if run >= BLOCK {
-                let per_run = run.div_ceil(BLOCK);
+            let (mut at, end) = if run >= most {
+                let per_run = run.div_ceil(most);
                 let start = block / per_run * run;
-                let within = block % per_run * BLOCK;
-                (start + within, start + (within + BLOCK).min(run))
+                let within = block % per_run * most;
+                (start + within, start + (within + most).min(run))
             } else {
                 (block * size, ((block + 1) * size).min(self.length))
             };
