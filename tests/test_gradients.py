@@ -435,8 +435,51 @@ CONV: dict[str, Makers] = {
     "nn.col2im": lambda: c(r(1, 8, 4), (3, 3), (2, 2), (1, 1), (0, 0), (1, 1)),
 }
 
+def layers(gates: int, cells: int, *, packed: bool = False, **kw: Any) -> c:
+    """A recurrent layer of 2 features in and 3 out over a sequence of 3 in a batch of 2, both ways."""
+    size = gates * 3
+    weights = [w for _ in range(2) for w in (r(size, 2), r(size, 3), r(size), r(size))]
+    h = [r(2, 2, 3) for _ in range(cells)]
+    state = h if cells == 2 else h[0]
+    if packed:
+        return c(r(5, 2), ints(2, 2, 1), state, weights, True, 1, 0.0, False, True)
+    return c(r(3, 2, 2), state, weights, True, 1, 0.0, False, True, False)
+
+
+RECURRENT: dict[str, Makers] = {
+    "rnn_tanh": [lambda: layers(1, 1), lambda: layers(1, 1, packed=True)],
+    "rnn_relu": [lambda: layers(1, 1), lambda: layers(1, 1, packed=True)],
+    "gru": [lambda: layers(3, 1), lambda: layers(3, 1, packed=True)],
+    "lstm": [lambda: layers(4, 2), lambda: layers(4, 2, packed=True)],
+    "rnn_tanh_cell rnn_relu_cell": lambda: c(r(2, 2), r(2, 3), r(3, 2), r(3, 3), r(3), r(3)),
+    "gru_cell": lambda: c(r(2, 2), r(2, 3), r(9, 2), r(9, 3), r(9), r(9)),
+    "lstm_cell": lambda: c(r(2, 2), [r(2, 3), r(2, 3)], r(12, 2), r(12, 3), r(12), r(12)),
+    "nn.pad_sequence": lambda: c([r(2, 2), r(3, 2)], True, 0.5),
+    "_pack_padded_sequence": lambda: c(r(3, 2, 2), ints(3, 2), False),
+    "_pad_packed_sequence": lambda: c(r(5, 2), ints(2, 2, 1), False, 0.0, 3),
+}
+
+RESIZE: dict[str, Makers] = {
+    "nn.upsample_nearest1d nn._upsample_nearest_exact1d": [lambda: c(r(1, 2, 3), [5]), lambda: c(r(1, 2, 5), [3])],
+    "nn.upsample_nearest2d nn._upsample_nearest_exact2d": lambda: c(r(1, 2, 3, 2), [5, 3]),
+    "nn.upsample_nearest3d nn._upsample_nearest_exact3d": lambda: c(r(1, 1, 2, 3, 2), [3, 2, 4]),
+    "nn.upsample_linear1d": [lambda: c(r(1, 2, 3), [5], False), lambda: c(r(1, 2, 5), [3], True)],
+    "nn.upsample_bilinear2d nn.upsample_bicubic2d nn._upsample_bilinear2d_aa nn._upsample_bicubic2d_aa nn._upsample_lanczos2d_aa": [
+        lambda: c(r(1, 2, 3, 4), [5, 3], False),
+        lambda: c(r(1, 1, 4, 4), [3, 6], True),
+    ],
+    "nn.upsample_trilinear3d": lambda: c(r(1, 1, 2, 3, 2), [3, 2, 4], False),
+    "grid_sampler grid_sampler_2d": [
+        lambda: c(r(1, 2, 3, 4), unit(1, 2, 3, 2), 0, 0, False),
+        lambda: c(r(1, 2, 3, 4), unit(1, 2, 3, 2), 0, 1, True),
+        lambda: c(r(1, 2, 3, 4), unit(1, 2, 3, 2), 2, 2, False),
+    ],
+    "grid_sampler_3d": lambda: c(r(1, 1, 2, 3, 2), unit(1, 2, 2, 2, 3), 0, 0, False),
+    "affine_grid_generator": [lambda: c(r(1, 2, 3), [1, 1, 3, 2], False), lambda: c(r(1, 3, 4), [1, 1, 2, 3, 2], True)],
+}
+
 CASES: dict[str, list[Maker]] = {}
-for _family in (UNARY, BINARY, REDUCE, MATMUL, SHAPE, INDEX, LOSS, NORM, CONV):
+for _family in (UNARY, BINARY, REDUCE, MATMUL, SHAPE, INDEX, LOSS, NORM, CONV, RECURRENT, RESIZE):
     for _names, _makers in _family.items():
         for _name in _names.split():
             CASES[_name] = _makers if isinstance(_makers, list) else [_makers]

