@@ -19,18 +19,9 @@ pub fn install_gpu(driver: Arc<dyn Driver>) {
 pub fn to_gpu(tensor: &Tensor, _index: u16) -> PyResult<Tensor> {
     let driver = GPU.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match driver {
-        Some(driver) => copy_to(tensor, &driver).py(),
+        Some(driver) => rushlight::device::transfer(tensor, Some(driver)).py(),
         None => Err(PyRuntimeError::new_err(
             "no GPU driver is loaded: device 'gpu' needs the package wgpu (pip install 'rushlight[gpu]')",
         )),
     }
-}
-
-fn copy_to(tensor: &Tensor, driver: &Arc<dyn Driver>) -> rushlight::Result<Tensor> {
-    let dense = tensor.detach().to_cpu()?.contiguous()?;
-    let bytes = dense.numel() * dense.dtype().size();
-    let storage = driver.alloc(bytes)?;
-    // SAFETY: dense, and alive through the copy.
-    driver.write(&storage, unsafe { std::slice::from_raw_parts(dense.ptr(), bytes) })?;
-    Tensor::on(storage, rushlight::layout::Layout::contiguous(dense.shape()), dense.dtype())
 }

@@ -77,10 +77,8 @@ macro_rules! ternary {
                 let ran = unsafe { ternary!(@run $class stringify!($name), compute, self, dense) };
                 debug_assert!(ran.is_ok(), "{} in {compute}", self.name());
             }
-            fn wgsl(&self) -> String {
-                let text = $wgsl.to_string();
-                $($(let text = text.replace(concat!("{", stringify!($field), "}"), &self.$field.to_string());)*)?
-                text
+            fn wgsl(&self, _wide: $crate::device::Wide) -> &'static str {
+                $wgsl
             }
         }
 

@@ -43,8 +43,8 @@ impl Pointwise for Thin {
             }
         }
     }
-    fn wgsl(&self) -> String {
-        format!("a * b * {:?}", self.scale)
+    fn wgsl(&self, _: crate::device::Wide) -> &'static str {
+        "a * (b * {scale})"
     }
 }
 

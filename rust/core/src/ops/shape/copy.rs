@@ -1,6 +1,7 @@
 //! Copies and conversions: `to`, `copy_`, `contiguous`, `clone`.
 
 use crate::autograd::Ctx;
+use crate::device::Wide;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::convert;
@@ -46,8 +47,8 @@ impl Pointwise for To {
         // SAFETY: the caller's promise; a copy of elements of one type.
         unsafe { copy_dense(compute, dense.to, dense.from[0], dense.advance[0], dense.len) }
     }
-    fn wgsl(&self) -> String {
-        "a".to_string()
+    fn wgsl(&self, _: Wide) -> &'static str {
+        "a"
     }
 }
 
@@ -82,8 +83,8 @@ impl Pointwise for Copy {
         // SAFETY: the caller's promise; a copy of elements of one type.
         unsafe { copy_dense(compute, dense.to, dense.from[1], dense.advance[1], dense.len) }
     }
-    fn wgsl(&self) -> String {
-        "b".to_string()
+    fn wgsl(&self, _: Wide) -> &'static str {
+        "b"
     }
 }
 
