@@ -22,6 +22,11 @@ pub enum Outside {
     Reflection,
 }
 
+crate::saved_names! {
+    Mode { Linear, Nearest, Cubic }
+    Outside { Zeros, Border, Reflection }
+}
+
 /// f32 and f64.
 pub trait Real: Float + PartialOrd + std::ops::Div<Output = Self> + std::ops::Rem<Output = Self> {
     fn floor(self) -> Self;

@@ -2,6 +2,7 @@
 
 use super::isa::{Isa, Kernel, dispatch};
 use super::threads::{GRAIN, split};
+use crate::attribute::{Attribute, Saved};
 use crate::dtype::Num;
 
 /// What each output place of one axis is made of.
@@ -64,6 +65,33 @@ impl Axis {
 
     fn at(&self, output: usize) -> &[(u32, f64)] {
         &self.taps[self.starts[output] as usize..self.starts[output + 1] as usize]
+    }
+}
+
+/// In a file: the input's size, and the taps of each place.
+impl Saved for Axis {
+    fn save(&self) -> Attribute {
+        let ints = |all: &mut dyn Iterator<Item = u32>| Attribute::Ints(all.map(i64::from).collect());
+        Attribute::List(vec![
+            self.input.save(),
+            ints(&mut self.starts.iter().copied()),
+            ints(&mut self.taps.iter().map(|t| t.0)),
+            Attribute::Floats(self.taps.iter().map(|t| t.1).collect()),
+        ])
+    }
+    fn load(from: &Attribute) -> Option<Axis> {
+        let Attribute::List(parts) = from else { return None };
+        let [input, Attribute::Ints(starts), Attribute::Ints(places), Attribute::Floats(weights)] = &parts[..] else {
+            return None;
+        };
+        let input = usize::load(input)?;
+        let ordered = starts.first() == Some(&0) && starts.windows(2).all(|w| w[0] <= w[1]);
+        let inside = places.iter().all(|p| (0..input as i64).contains(p)) && input <= u32::MAX as usize;
+        let complete = starts.last() == Some(&(places.len() as i64)) && places.len() == weights.len();
+        (ordered && inside && complete).then(|| {
+            let starts = starts.iter().map(|s| *s as u32).collect();
+            Axis::of(input, starts, places.iter().zip(weights).map(|(p, w)| (*p as u32, *w)).collect())
+        })
     }
 }
 

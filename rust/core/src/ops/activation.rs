@@ -13,11 +13,13 @@ use crate::kernels::isa::Isa;
 use crate::kernels::map::{self, Dense, Function, Pointwise};
 use crate::kernels::math::Real;
 use crate::layout::broadcast;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 
 unary! {
+    [ACTIVATIONS]
+
     /// 1 / (1 + e⁻ˣ)
     analytic Sigmoid = sigmoid: |_, x| x.sigmoid(); "1.0 / (1.0 + exp(-a))"; |g, output y| g.with(SigmoidBackward {}, y);
 
@@ -123,6 +125,8 @@ trait Between<I: Isa>: Real<I> {
 impl<I: Isa, T: Real<I>> Between<I> for T {}
 
 binary! {
+    [ACTIVATIONS_BINARY]
+
     /// g where y > 0.
     order ReluBackward = relu_backward: |_, g, y| if y <= T::ZERO { T::ZERO } else { g }; "select(0.0, a, b > 0.0)"; {
         left |v, right y| v.with(ReluBackward {}, y);

@@ -9,9 +9,11 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::attention::{self as kernel, Gradients, Mask, Problem, Real, Side};
 use crate::layout::broadcast;
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Attention);
 
 const NAME: &str = "scaled_dot_product_attention";
 
@@ -174,9 +176,7 @@ impl Op for Attention {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("scale", self.scale.into()), ("causal", self.causal.into()), ("turned", self.turned.into())]
-    }
+    crate::attributes!(scale, causal, turned);
 }
 
 impl Attention {

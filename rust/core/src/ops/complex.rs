@@ -8,6 +8,8 @@ use crate::op::{Grads, Inputs, Meta, Metas, Op, apply};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 
+crate::entries!(OPS: ViewAsReal, ViewAsComplex);
+
 /// Complex numbers as pairs of floats, in a new last dimension. Gradient: the pairs of the cotangent as complex numbers.
 #[derive(Debug)]
 pub struct ViewAsReal {}
@@ -29,6 +31,7 @@ impl Op for ViewAsReal {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(ViewAsComplex {}, [&ctx.grad(0)?.contiguous()?])?)])
     }
+    crate::attributes!();
 }
 
 /// Pairs of floats in the last dimension as complex numbers.
@@ -60,6 +63,7 @@ impl Op for ViewAsComplex {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(ViewAsReal {}, [&ctx.grad(0)?])?)])
     }
+    crate::attributes!();
 }
 
 impl Tensor {

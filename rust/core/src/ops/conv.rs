@@ -8,9 +8,11 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::conv::{self, Kind, Params};
 use crate::layout::Shape;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, apply, new};
 use crate::ops::shape::{permute, squeeze, unsqueeze};
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: Convolution, Product as "ConvolutionProduct");
 
 /// Inputs: x `[N, Cin, …]`, weight `[Cout, Cin / groups, …]` (transposed: `[Cin, Cout / groups, …]`), perhaps a bias.
 /// Constants of fewer than three dimensions have ones, or zeros, in front.
@@ -202,18 +204,12 @@ impl Op for Convolution {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        let ints = |of: &[usize; 3]| sizes(of, self.dims).into();
-        vec![
-            ("stride", ints(&self.stride)),
-            ("padding", ints(&self.padding)),
-            ("extra_padding", ints(&self.extra)),
-            ("dilation", ints(&self.dilation)),
-            ("transposed", self.transposed.into()),
-            ("output_padding", ints(&self.output_padding)),
-            ("groups", self.groups.into()),
-        ]
-    }
+    crate::attributes!(dims, stride, padding, extra, dilation, transposed, output_padding, groups;
+        op if (1..=3).contains(&op.dims)
+            && op.groups > 0
+            && [op.stride, op.dilation].iter().flatten().all(|n| *n > 0)
+            && [op.stride, op.padding, op.extra, op.dilation, op.output_padding].iter().flatten().all(|n| *n < 1 << 20)
+    );
 }
 
 /// One of the three products, of operands whose sizes are known: forward takes (x, w), grad-input (y, w), grad-weight
@@ -275,27 +271,7 @@ impl Op for Product {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        let (p, ints) = (&self.params, |of: &[usize; 3]| sizes(of, self.dims).into());
-        let kind = match self.kind {
-            Kind::Forward => "forward",
-            Kind::GradInput => "grad_input",
-            Kind::GradWeight => "grad_weight",
-        };
-        vec![
-            ("kind", kind.into()),
-            ("batch", p.batch.into()),
-            ("groups", p.groups.into()),
-            ("in_channels", p.cin.into()),
-            ("out_channels", p.cout.into()),
-            ("input", ints(&p.input)),
-            ("output", ints(&p.output)),
-            ("kernel", ints(&p.kernel)),
-            ("stride", ints(&p.stride)),
-            ("padding", ints(&p.pad)),
-            ("dilation", ints(&p.dilation)),
-        ]
-    }
+    crate::attributes!(kind, params, dims; op if (1..=3).contains(&op.dims));
 }
 
 /// One number for each dimension, or one for all of them; ones or zeros in front.

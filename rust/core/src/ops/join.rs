@@ -5,10 +5,12 @@ use crate::autograd::Ctx;
 use crate::dtype::{DType, result_type};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Shape, wrap_dim};
-use crate::op::{Attributes, Grads, Inputs, Metas, Op, Out, deliver, new};
+use crate::op::{Grads, Inputs, Metas, Op, Out, deliver, new};
 use crate::storage::room;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
+
+crate::entries!(OPS: Cat, Stack);
 
 /// Inputs one after another along `dim`, all of the promoted dtype. Vectors without elements take no part.
 #[derive(Debug)]
@@ -81,9 +83,7 @@ impl Op for Cat {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into())]
-    }
+    crate::attributes!(dim);
 }
 
 /// Inputs of one shape along a new dimension.
@@ -123,9 +123,7 @@ impl Op for Stack {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into())]
-    }
+    crate::attributes!(dim);
 }
 
 fn all(tensors: &[Tensor]) -> SmallVec<[Option<&Tensor>; 8]> {

@@ -8,10 +8,12 @@ use crate::error::Result;
 use crate::kernels::isa::Isa;
 use crate::kernels::map::{self, Dense, Function, Pointwise};
 use crate::layout::broadcast;
-use crate::op::{Attributes, Inputs, Metas, Op, Out, new};
+use crate::op::{Inputs, Metas, Op, Out, new};
 use crate::tensor::Tensor;
 
 binary! {
+    [LOGIC]
+
     /// a == b
     test Eq = eq: |_, a, b| a == b; "a == b";
     /// a != b

@@ -11,9 +11,11 @@ use crate::error::{Error, Result};
 use crate::kernels::conv::tools::{Ptr, each};
 use crate::kernels::pool::{self, Axis, Fold, Windows};
 use crate::layout::Shape;
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: MaxPool, Scatter as "PoolScatter", Gather as "PoolGather", AvgPool, AvgPoolBackward, FractionalMaxPool, Unfold as "PoolUnfold");
 
 /// What windows there are. Sizes of fewer than three dimensions have ones (padding: zeros) in front.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +63,25 @@ fn planes(shape: &[usize], dims: usize) -> usize {
 fn dense(t: &Tensor) -> Result<Tensor> {
     if t.is_contiguous() { Ok(t.clone()) } else { t.detach().contiguous() }
 }
+
+crate::saved_variants! {
+    Spec {
+        Strided { kernel: kernel, stride: stride, padding: padding, dilation: dilation, ceil: ceil, include: include },
+        Adaptive { output: output },
+    }; spec if match spec {
+        Spec::Strided { kernel, stride, padding, dilation, .. } => {
+            [kernel, stride, dilation].into_iter().flatten().all(|n| (1..=LARGE).contains(n))
+                && padding.iter().all(|n| *n <= LARGE)
+        }
+        Spec::Adaptive { .. } => true,
+    }
+}
+crate::saved_fields! {
+    Pool { name, dims, spec }; pool if (1..=3).contains(&pool.dims)
+    AvgPool { pool, divisor }; of if of.divisor != Some(0)
+}
+/// Sizes of windows that a file may ask for.
+const LARGE: usize = 1 << 20;
 
 impl Pool {
     fn output(&self, input: [usize; 3]) -> Result<[usize; 3]> {
@@ -132,22 +153,6 @@ impl Pool {
         }
         Ok(with_sizes(shape, sizes(&self.output(spatial(shape, dims))?, dims)))
     }
-
-    fn attributes(&self) -> Attributes {
-        let ints = |of: &[usize; 3]| sizes(of, self.dims).into();
-        match &self.spec {
-            Spec::Adaptive { output } => vec![("dims", self.dims.into()), ("output_size", ints(output))],
-            Spec::Strided { kernel, stride, padding, dilation, ceil, include } => vec![
-                ("dims", self.dims.into()),
-                ("kernel_size", ints(kernel)),
-                ("stride", ints(stride)),
-                ("padding", ints(padding)),
-                ("dilation", ints(dilation)),
-                ("ceil_mode", (*ceil).into()),
-                ("count_include_pad", (*include).into()),
-            ],
-        }
-    }
 }
 
 /// The largest element of each window, and, with `indices`, its place in the plane.
@@ -197,9 +202,7 @@ impl Op for MaxPool {
         let scatter = Scatter { name: "max_pool_backward", dims: self.pool.dims, size, add: true };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &index])?)])
     }
-    fn attributes(&self) -> Attributes {
-        self.pool.attributes()
-    }
+    crate::attributes!(pool, indices);
 }
 
 /// Input 0 put, plane by plane, at the places that input 1 names, over zeros: added up, or the last one stays.
@@ -263,13 +266,7 @@ impl Op for Scatter {
         let gather = Gather { name: "max_unpool_backward", dims: self.dims };
         Ok(smallvec![Some(apply(gather, [&ctx.grad(0)?, &ctx.input(1)?])?), None])
     }
-    fn attributes(&self) -> Attributes {
-        vec![
-            ("dims", self.dims.into()),
-            ("output_size", sizes(&self.size, self.dims).into()),
-            ("accumulate", self.add.into()),
-        ]
-    }
+    crate::attributes!(name, dims, size, add; op if (1..=3).contains(&op.dims));
 }
 
 impl Op for Gather {
@@ -296,9 +293,7 @@ impl Op for Gather {
         let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &ctx.input(1)?])?), None])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dims", self.dims.into())]
-    }
+    crate::attributes!(name, dims; op if (1..=3).contains(&op.dims));
 }
 
 /// The mean of each window; with a divisor its sum divided by that.
@@ -338,11 +333,7 @@ impl Op for AvgPool {
         let adjoint = AvgPoolBackward { of: self.clone(), input: spatial(ctx.shape(0), self.pool.dims) };
         Ok(smallvec![Some(apply(adjoint, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        let mut all = self.pool.attributes();
-        all.extend(self.divisor.map(|d| ("divisor_override", d.into())));
-        all
-    }
+    crate::attributes!(pool, divisor; op if op.divisor != Some(0));
 }
 
 impl Op for AvgPoolBackward {
@@ -369,11 +360,7 @@ impl Op for AvgPoolBackward {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(self.of.clone(), [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        let mut all = self.of.attributes();
-        all.push(("input_size", sizes(&self.input, self.of.pool.dims).into()));
-        all
-    }
+    crate::attributes!(of, input);
 }
 
 /// Maxima of windows of a fixed size at pseudo-random places, which input 1 (`[N, C, dims]` in [0, 1)) determines.
@@ -477,12 +464,7 @@ impl Op for FractionalMaxPool {
         let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &ctx.output(1)?])?), None])
     }
-    fn attributes(&self) -> Attributes {
-        vec![
-            ("kernel_size", sizes(&self.kernel, self.dims).into()),
-            ("output_size", sizes(&self.output, self.dims).into()),
-        ]
-    }
+    crate::attributes!(dims, kernel, output; op if (2..=3).contains(&op.dims));
 }
 
 /// Windows as columns: `[…, C, H, W]` to `[…, C · taps, windows]`, or with `back` the sums of columns in an image.
@@ -530,20 +512,7 @@ impl Op for Unfold {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Unfold { back: !self.back, ..self.clone() }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        let f = &self.fold;
-        let all = [
-            ("output_size", &f.image),
-            ("grid", &f.grid),
-            ("kernel_size", &f.kernel),
-            ("stride", &f.stride),
-            ("padding", &f.pad),
-            ("dilation", &f.dilation),
-        ];
-        let mut all: Attributes = all.into_iter().map(|(name, v)| (name, v[..].into())).collect();
-        all.push(("back", self.back.into()));
-        all
-    }
+    crate::attributes!(fold, back);
 }
 
 /// One number for each dimension, or one for all of them; `fill` in front.

@@ -8,12 +8,14 @@ use crate::autograd::{self, Ctx, Modes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::recurrent::{self as kernel, Back, Problem, Real, Results};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Outputs, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Outputs, apply_all};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::sync::Arc;
 
 pub use crate::kernels::recurrent::Kind;
+
+crate::entries!(OPS: Recurrent);
 
 /// All steps of a layer in one direction. Inputs: what the input adds to the gates `[rows, gates · hidden]`, the state at the
 /// start `[batch, hidden]`, the cell at the start (LSTM), the weights of the state `[gates · hidden, hidden]`, and what they add
@@ -191,9 +193,7 @@ impl Op for Recurrent {
         (grads[0], grads[1], grads[2]) = (Some(dx), Some(dh), dc);
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("sizes", self.sizes[..].into()), ("reverse", self.reverse.into())]
-    }
+    crate::attributes!(kind, sizes, reverse, tape);
 }
 
 impl Recurrent {

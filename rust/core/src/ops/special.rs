@@ -12,12 +12,14 @@ use crate::kernels::math::Real;
 pub use crate::kernels::math::polynomials::Family;
 use crate::kernels::math::polynomials::polynomial;
 use crate::layout::broadcast;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
 unary! {
+    [SPECIAL]
+
     /// The error function.
     real Erf = erf: |_, x| x.erf(); "erf(a)"; |g, input x| g * (-(x * x)).exp() * FRAC_2_SQRT_PI;
 
@@ -126,6 +128,8 @@ pub fn mvlgamma(x: &Tensor, p: i64) -> Result<Tensor> {
 }
 
 binary! {
+    [SPECIAL_BINARY]
+
     /// The polynomial of this family of degree b at a, or, if `shifted`, at 2a − 1.
     real OrthogonalPolynomial { family: i64, shifted: bool } = orthogonal_polynomial: |op, a, b| {
         let x: f64 = a.cast();

@@ -10,10 +10,12 @@ use crate::kernels::isa::{Isa, Kernel, dispatch as by_isa};
 use crate::kernels::iter::{self, Run};
 use crate::kernels::map::{self, Dense, Function, Pointwise};
 use crate::layout::broadcast;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::marker::PhantomData;
+
+crate::entries!(OPS: Where);
 
 /// What three operands promote to.
 fn common(tensors: [&Tensor; 3]) -> DType {
@@ -26,12 +28,14 @@ fn broadcast_all(op: &'static str, inputs: Inputs) -> Result<crate::layout::Shap
 }
 
 macro_rules! ternary {
-    ($($(#[$doc:meta])* $class:ident $Op:ident $({ $($field:ident : $ty:ty),* })? = $name:ident $(as $text:literal)?:
+    ([$TABLE:ident] $($(#[$doc:meta])* $class:ident $Op:ident $({ $($field:ident : $ty:ty),* })? = $name:ident $(as $text:literal)?:
         |$op:pat_param, $a:ident, $b:ident, $c:ident| $cpu:expr;
         $wgsl:literal;
         $keep:expr;
         |$g:ident, $ctx:ident| [$first:expr, $second:expr, $third:expr];
-    )*) => {$(
+    )*) => {
+        $crate::entries!($TABLE: $($Op),*);
+        $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $Op { $($(pub $field: $ty),*)? }
@@ -63,9 +67,7 @@ macro_rules! ternary {
                 if $ctx.needs(2) { grads[2] = Some(($third).clone().0?); }
                 Ok(grads)
             }
-            fn attributes(&self) -> Attributes {
-                vec![$($((stringify!($field), self.$field.into())),*)?]
-            }
+            crate::attributes!($($($field),*)?);
         }
 
         impl Pointwise for $Op {
@@ -131,6 +133,8 @@ fn input(ctx: &Ctx, i: usize) -> Term {
 }
 
 ternary! {
+    [TERNARY]
+
     /// a + value · b · c
     number AddCMul { value: Constant } = addcmul_by as "addcmul": |op, a, b, c| a + op.value.to::<T>() * b * c; "a + f32({value}) * b * c";
         |needs| Keep::NOTHING.input(2).only_if(needs[1]).and(Keep::NOTHING.input(1).only_if(needs[2]));
@@ -231,6 +235,7 @@ impl Op for Where {
         let second = ctx.needs(2).then(|| pick(zero, (&g).into())).transpose()?;
         Ok(smallvec![None, first, second])
     }
+    crate::attributes!();
 }
 
 /// Moves elements of a size, whatever they mean.

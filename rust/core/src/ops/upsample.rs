@@ -6,10 +6,12 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::resample::{Axis, resample};
 use crate::layout::Shape;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, apply, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::sync::Arc;
+
+crate::entries!(OPS: Resample);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
@@ -220,10 +222,7 @@ impl Op for Resample {
         let op = Resample { axes: self.back.clone(), back: self.axes.clone(), ..*self };
         Ok(smallvec![Some(apply(op, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        let sizes: Vec<usize> = self.axes[3 - self.dims..].iter().map(Axis::output).collect();
-        vec![("size", sizes[..].into())]
-    }
+    crate::attributes!(name, dims, axes, back; op if (1..=3).contains(&op.dims));
 }
 
 /// The spatial size that comes of a size or of factors, one for each of `dims` dimensions.

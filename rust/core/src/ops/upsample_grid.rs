@@ -6,10 +6,12 @@ use crate::autograd::{self, Ctx, Modes};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::grid::{self as kernel, Problem, Real};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::tensor::Tensor;
 
 pub use crate::kernels::grid::{Mode, Outside};
+
+crate::entries!(OPS: GridSample);
 
 const NAME: &str = "grid_sampler";
 
@@ -114,13 +116,7 @@ impl Op for GridSample {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![
-            ("mode", (self.mode as i64).into()),
-            ("padding", (self.outside as i64).into()),
-            ("align_corners", self.align.into()),
-        ]
-    }
+    crate::attributes!(mode, outside, align);
 }
 
 impl GridSample {

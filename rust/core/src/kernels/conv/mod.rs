@@ -42,6 +42,14 @@ pub struct Params {
     pub dilation: [usize; 3],
 }
 
+crate::saved_fields! {
+    Params { batch, groups, cin, cout, input, output, kernel, stride, pad, dilation };
+        p if p.groups > 0 && [p.stride, p.dilation].iter().flatten().all(|n| *n > 0)
+}
+crate::saved_names! {
+    Kind { Forward, GradInput, GradWeight }
+}
+
 impl Params {
     fn x_len(&self) -> usize {
         self.batch * self.cin * self.input.iter().product::<usize>()

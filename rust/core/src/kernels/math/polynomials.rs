@@ -17,6 +17,10 @@ pub enum Family {
     P,
 }
 
+crate::saved_names! {
+    Family { T, U, V, W, H, He, L, P }
+}
+
 /// Beyond this degree no recurrence has a digit left.
 const HIGHEST: f64 = 1e6;
 

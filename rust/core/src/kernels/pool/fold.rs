@@ -15,7 +15,18 @@ pub struct Fold {
     pub dilation: [usize; 2],
 }
 
+crate::saved_fields! {
+    Fold { image, grid, kernel, stride, pad, dilation };
+        fold if [fold.kernel, fold.stride, fold.dilation].iter().flatten().all(|n| *n > 0) && fold.all_small()
+}
+
 impl Fold {
+    /// Whether no product of a few sizes overflows.
+    fn all_small(&self) -> bool {
+        let all = [self.image, self.grid, self.kernel, self.stride, self.pad, self.dilation];
+        all.iter().flatten().all(|n| *n < 1 << 20)
+    }
+
     /// The windows, on one axis, whose element `t` lies inside the image; and where the first of them has it.
     fn inside(&self, axis: usize, t: usize) -> (usize, usize, usize) {
         let (s, p, size) = (self.stride[axis], self.pad[axis], self.image[axis]);

@@ -45,6 +45,10 @@ pub enum Kind {
     Relu,
 }
 
+crate::saved_names! {
+    Kind { Lstm, Gru, Tanh, Relu }
+}
+
 impl Kind {
     pub fn gates(self) -> usize {
         match self {

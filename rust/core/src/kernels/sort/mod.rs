@@ -64,6 +64,12 @@ pub enum Sought {
     Mode,
 }
 
+crate::saved_variants! {
+    Sought {
+        Sorted { descending: descending }, Top { k: k, largest: largest }, Nth { 0: k }, Median { skip_nan: skip }, Mode {},
+    }
+}
+
 /// Finds what is sought in every row of `x` along `dim`, whose length is not 0: values and places. The outputs have the shape
 /// of `x` with as many elements along `dim` as are sought.
 ///

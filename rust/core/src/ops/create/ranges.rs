@@ -4,8 +4,10 @@ use crate::dispatch;
 use crate::dtype::{DType, Element, Num, Scalar, default_dtype};
 use crate::error::{Error, Result};
 use crate::kernels::threads::{GRAIN, split};
-use crate::op::{Attributes, Inputs, Metas, Op, apply_all, new};
+use crate::op::{Inputs, Metas, Op, apply_all, new};
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: Arange, Linspace);
 
 /// `start + i · step`
 #[derive(Debug)]
@@ -49,10 +51,7 @@ impl Op for Arange {
         let (start, step) = (self.start.to_i64(), self.step.to_i64());
         fill_with("arange", &outputs[0], |i| start.wrapping_add(step.wrapping_mul(i as i64)))
     }
-    fn attributes(&self) -> Attributes {
-        let Arange { start, step, len, dtype } = *self;
-        vec![("start", start.into()), ("step", step.into()), ("len", len.into()), ("dtype", dtype.into())]
-    }
+    crate::attributes!(start, step, len, dtype);
 }
 
 fn is_int(x: Scalar) -> bool {
@@ -164,13 +163,7 @@ impl Op for Linspace {
             }
         }
     }
-    fn attributes(&self) -> Attributes {
-        let Linspace { start, end, steps, base, dtype } = *self;
-        let mut all =
-            vec![("start", start.into()), ("end", end.into()), ("steps", steps.into()), ("dtype", dtype.into())];
-        all.extend(base.map(|base| ("base", base.into())));
-        all
-    }
+    crate::attributes!(start, end, steps, base, dtype);
 }
 
 /// `steps` numbers from `start` to `end`; with a base, its powers with these exponents.

@@ -4,11 +4,13 @@ use super::{IndexPut, get};
 use crate::autograd::{self, Ctx};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::ops::index::{index_add, masked_fill_scalar, scatter_reduce};
 use crate::ops::shape::unsqueeze;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Embedding, EmbeddingBackward);
 
 /// Rows of `weight` (input 0) at the indices (input 1). Row `padding` gets no gradient; with `by_freq` each row's gradient is
 /// divided by how often it was asked for.
@@ -39,9 +41,7 @@ impl Op for Embedding {
         let rows = ctx.shape(0)[0] as i64;
         Ok(smallvec![Some(embedding_backward(&ctx.grad(0)?, &ctx.input(1)?, rows, self.padding, self.by_freq)?), None])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("padding_idx", self.padding.into()), ("scale_grad_by_freq", self.by_freq.into())]
-    }
+    crate::attributes!(padding, by_freq);
 }
 
 /// Input 0, row by row, added up at the indices (input 1) of a table; row `padding` stays zero.
@@ -84,6 +84,7 @@ impl Op for EmbeddingBackward {
         }
         Ok(smallvec![Some(grad), None])
     }
+    crate::attributes!(rows, padding);
 }
 
 fn index_tensor(op: &'static str, indices: &Tensor) -> Result<Tensor> {

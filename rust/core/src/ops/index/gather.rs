@@ -8,12 +8,14 @@ use crate::error::{Error, Result};
 use crate::kernels::index::{self, Combine};
 use crate::kernels::iter::Operand;
 use crate::layout::{Shape, wrap_dim};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
 use crate::ops::binary;
 use crate::ops::shape::convert;
 use crate::ops::ternary::where_op;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Gather, Scatter);
 
 /// A 0-dim tensor counts as one with a single element.
 fn size(x: &Tensor, d: usize) -> usize {
@@ -114,9 +116,7 @@ impl Op for Gather {
         let op = Scatter { dim: self.dim, reduce: Reduce::Sum, include_self: true };
         Ok(smallvec![Some(apply(op, [&zeros, &ctx.input(1)?, &grad])?), None])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into())]
-    }
+    crate::attributes!(dim);
 }
 
 /// How `scatter` joins a new value with the old one.
@@ -128,6 +128,10 @@ pub enum Reduce {
     Mean,
     Amax,
     Amin,
+}
+
+crate::saved_names! {
+    Reduce { Set, Sum, Prod, Mean, Amax, Amin }
 }
 
 impl Reduce {
@@ -151,16 +155,6 @@ impl Reduce {
             "add" => Ok(Reduce::Sum),
             "multiply" => Ok(Reduce::Prod),
             _ => Err(Error::custom("scatter", format!("reduce argument must be either add or multiply, got {name}"))),
-        }
-    }
-    fn name(self) -> &'static str {
-        match self {
-            Reduce::Set => "set",
-            Reduce::Sum => "sum",
-            Reduce::Prod => "prod",
-            Reduce::Mean => "mean",
-            Reduce::Amax => "amax",
-            Reduce::Amin => "amin",
         }
     }
     fn combine(self) -> Combine {
@@ -278,13 +272,7 @@ impl Op for Scatter {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![
-            ("dim", self.dim.into()),
-            ("reduce", self.reduce.name().into()),
-            ("include_self", self.include_self.into()),
-        ]
-    }
+    crate::attributes!(dim, reduce, include_self);
 }
 
 impl Scatter {

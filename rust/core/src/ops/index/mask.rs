@@ -5,11 +5,13 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::{index, iter};
 use crate::layout::{Shape, broadcast};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
 use crate::ops::shape::{constant_pad_nd, convert, unbind};
 use crate::ops::ternary::{choose, where_op};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: MaskedFill, MaskedSelect, MaskedScatter, Nonzero);
 
 fn bool_mask(op: &'static str, mask: &Tensor) -> Result<()> {
     if mask.dtype() == DType::Bool {
@@ -65,6 +67,7 @@ impl Op for MaskedFill {
         };
         Ok(smallvec![Some(apply(MaskedFill {}, [&grad, &mask, &zero])?), None, value])
     }
+    crate::attributes!();
 }
 
 /// `x` with a value where the mask is true.
@@ -124,6 +127,7 @@ impl Op for MaskedSelect {
         let shape = broadcast("masked_select", ctx.shape(0), mask.shape())?;
         Ok(smallvec![Some(apply(MaskedScatter {}, [&Tensor::zeros(&shape, grad.dtype())?, &mask, &grad])?), None])
     }
+    crate::attributes!();
 }
 
 /// `masked_select` for a result that may go into a given tensor.
@@ -195,6 +199,7 @@ impl Op for MaskedScatter {
         }
         Ok(grads)
     }
+    crate::attributes!();
 }
 
 pub fn masked_scatter(x: &Tensor, mask: &Tensor, source: &Tensor, out: Out) -> Result<Tensor> {
@@ -218,9 +223,7 @@ impl Op for Nonzero {
         unsafe { index::nonzero(bytes(&inputs[0]), inputs[0].shape(), outputs[0].ptr().cast()) };
         Ok(())
     }
-    fn attributes(&self) -> Attributes {
-        Vec::new()
-    }
+    crate::attributes!();
 }
 
 /// The indices of what is not zero, one place in each row.

@@ -4,10 +4,10 @@
 //! `index_add`, `take`, …). `gather` has places element by element along one dimension, and `scatter` their way back; `mask` what
 //! a bool tensor lets through; `embedding` tables of vectors; `sets` membership.
 
-mod embedding;
-mod gather;
-mod mask;
-mod sets;
+pub(crate) mod embedding;
+pub(crate) mod gather;
+pub(crate) mod mask;
+pub(crate) mod sets;
 
 pub use embedding::*;
 pub use gather::*;
@@ -19,10 +19,12 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::index::{self, Blocks, Dims};
 use crate::layout::{Shape, broadcast};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, apply_all, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, apply_all, deliver, new};
 use crate::ops::shape::convert;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
+
+crate::entries!(OPS: Index, IndexPut);
 
 /// `x[…, i, j, …]`: inputs 1.. name places in as many neighbouring dimensions from `start` on; their common shape stands in
 /// the result where those dimensions were. Indices are i64 and may be negative.
@@ -126,9 +128,7 @@ impl Op for Index {
         grads[0] = Some(put(&zeros, self.start, &indices, &grad, true, Out::New)?);
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("start", self.start.into())]
-    }
+    crate::attributes!(start);
 }
 
 impl Op for IndexPut {
@@ -197,9 +197,7 @@ impl Op for IndexPut {
         });
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("start", self.start.into()), ("accumulate", self.accumulate.into())]
-    }
+    crate::attributes!(start, accumulate);
 }
 
 /// Elements at the places that i64 tensors name in neighbouring dimensions.

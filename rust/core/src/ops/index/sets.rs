@@ -2,9 +2,11 @@
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::op::{Attributes, Inputs, Metas, Op, apply, new};
+use crate::op::{Inputs, Metas, Op, apply, new};
 use crate::ops::binary::common_dtype;
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: IsIn);
 
 /// Whether each element of input 0 occurs in input 1; or, if `invert`, does not.
 #[derive(Debug)]
@@ -44,9 +46,7 @@ impl Op for IsIn {
         unsafe { outputs[0].ptr().copy_from_nonoverlapping(found.as_ptr(), found.len()) };
         Ok(())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("invert", self.invert.into())]
-    }
+    crate::attributes!(invert);
 }
 
 pub fn isin(elements: &Tensor, tests: &Tensor, invert: bool) -> Result<Tensor> {

@@ -6,11 +6,13 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::rows::loss as kernel;
 use crate::kernels::rows::norm::Flat;
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all};
 use crate::ops::ternary::where_op;
 use crate::ops::{index, shape};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: CrossEntropy);
 
 fn flat(x: &Tensor) -> Flat {
     Flat { dtype: x.dtype(), ptr: x.ptr() }
@@ -92,9 +94,7 @@ impl Op for CrossEntropy {
         debug_assert!(ran);
         Ok(first(dx, ctx))
     }
-    fn attributes(&self) -> Attributes {
-        vec![("ignore", self.ignore.into()), ("smoothing", self.smoothing.into())]
-    }
+    crate::attributes!(ignore, smoothing);
 }
 
 impl CrossEntropy {

@@ -5,9 +5,11 @@ use crate::autograd::{Ctx, Modes};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::threads::split;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::ops::ternary::{clamp, where_op};
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: CtcLoss, CtcLossBackward);
 
 /// How long the inputs and the targets are.
 pub type Lengths = Vec<i64>;
@@ -19,6 +21,10 @@ pub struct CtcLoss {
     pub target_lengths: Lengths,
     pub blank: i64,
     pub zero_infinity: bool,
+}
+
+crate::saved_fields! {
+    CtcLoss { input_lengths, target_lengths, blank, zero_infinity }
 }
 
 /// What a sample needs.
@@ -225,9 +231,7 @@ impl Op for CtcLoss {
         let grad = apply(op, [&ctx.grad(0)?, &ctx.input(0)?, &ctx.input(1)?])?;
         Ok(first(grad, ctx))
     }
-    fn attributes(&self) -> Attributes {
-        vec![("blank", self.blank.into()), ("zero_infinity", self.zero_infinity.into())]
-    }
+    crate::attributes!(input_lengths, target_lengths, blank, zero_infinity);
 }
 
 /// The gradient of [`CtcLoss`], as it is after a log softmax: e^log − (what the alignments give each class).
@@ -278,6 +282,7 @@ impl Op for CtcLossBackward {
         }
         quiet.during(|| outputs[0].copy_(&Tensor::from_slice(&all, logs.shape())?))
     }
+    crate::attributes!(loss);
 }
 
 /// CTC loss of log probabilities `[T, N, C]`, or `[T, C]` for one sequence. The mean divides each loss by its target's length

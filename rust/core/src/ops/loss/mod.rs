@@ -1,7 +1,7 @@
 //! Losses. Most are formulas in ops; those of classes (`classes`) and of sequences (`ctc`) have kernels.
 
-mod classes;
-mod ctc;
+pub(crate) mod classes;
+pub(crate) mod ctc;
 mod margins;
 
 pub use classes::{CrossEntropy, cross_entropy_loss, nll_loss};
@@ -18,9 +18,11 @@ use crate::autograd::{Ctx, Modes, no_grad};
 use crate::dtype::Scalar;
 use crate::error::{Error, Result};
 use crate::layout::broadcast;
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: BinaryCrossEntropy);
 
 /// What becomes of the losses of all elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,9 +148,7 @@ impl Op for BinaryCrossEntropy {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        Vec::new()
-    }
+    crate::attributes!();
 }
 
 fn weighted(loss: Term, weight: Option<&Tensor>) -> Term {

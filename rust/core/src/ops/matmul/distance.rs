@@ -7,12 +7,14 @@ use crate::kernels::iter::Operand;
 use crate::kernels::matmul::distance::{Float, Norm, distances};
 use crate::kernels::matmul::fused;
 use crate::layout::{Shape, broadcast};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::ops::binary::pow;
 use crate::ops::index::index_select;
 use crate::ops::shape::unsqueeze;
 use crate::ops::ternary::where_op;
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: Cdist);
 
 /// The p-norms of the differences between all rows of x `[…, m, d]` and of y `[…, n, d]`: `[…, m, n]`. Both are dense, and of one
 /// batch. With `by_product`, squares come from a product of matrices: faster, and less exact for rows that lie close.
@@ -146,9 +148,7 @@ impl Op for Cdist {
         }
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("p", self.p.into()), ("by_product", self.by_product.into())]
-    }
+    crate::attributes!(p, by_product);
 }
 
 fn fail<T>(op: &'static str, text: String) -> Result<T> {

@@ -4,7 +4,7 @@
 //! weight that lies transposed. `products` has the functions that PyTorch names, `einsum` contracts by a formula, `distance`
 //! measures between rows.
 
-mod distance;
+pub(crate) mod distance;
 mod einsum;
 mod products;
 
@@ -19,8 +19,10 @@ use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
 use crate::kernels::matmul;
 use crate::layout::{Layout, Shape, broadcast};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, apply, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, apply, new};
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: MatMul, AddMm, Linear);
 
 /// `[…, m, k] × […, k, n]`; a vector on the left is a row, on the right a column, which the result does without.
 /// Gradients: `g·bᴴ` and `aᴴ·g`.
@@ -209,6 +211,7 @@ impl Op for MatMul {
         (grads[0], grads[1]) = (grad_a, grad_b);
         Ok(grads)
     }
+    crate::attributes!();
 }
 
 impl Op for AddMm {
@@ -264,9 +267,7 @@ impl Op for AddMm {
         (grads[1], grads[2]) = (grad_a, grad_b);
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("alpha", self.alpha.into()), ("beta", self.beta.into())]
-    }
+    crate::attributes!(alpha, beta);
 }
 
 impl Op for Linear {
@@ -337,6 +338,7 @@ impl Op for Linear {
         }
         Ok(grads)
     }
+    crate::attributes!();
 }
 
 impl Tensor {

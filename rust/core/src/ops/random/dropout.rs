@@ -8,10 +8,12 @@ use crate::kernels::isa::Isa;
 use crate::kernels::iter;
 use crate::kernels::map::{self, Dense, Function, Pointwise};
 use crate::kernels::random as kernel;
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, apply_all};
 use crate::random::Generator;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Dropout);
 
 /// x · mask · scale in one pass.
 struct Thin {
@@ -105,9 +107,7 @@ impl Op for Dropout {
         let scale = self.scale(grad.dtype());
         Ok(smallvec![Some(grad.mul(&mask.to(grad.dtype())?.mul(scale)?)?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("p", self.p.into())]
-    }
+    crate::attributes!(p, generator);
 }
 
 fn check(p: f64) -> Result<()> {

@@ -13,6 +13,8 @@ use crate::random::Generator;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 
+crate::entries!(OPS: StandardGamma, SampleDirichlet);
+
 fn single_or_double(op: &'static str, x: &Tensor) -> Result<Metas> {
     match x.dtype() {
         DType::F32 | DType::F64 => new(x.dtype(), x.shape()),
@@ -50,6 +52,7 @@ impl Op for StandardGamma {
         let slope = standard_gamma_grad(&ctx.input(0)?, &ctx.output(0)?)?;
         Ok(smallvec![Some(ctx.grad(0)?.mul(&slope)?)])
     }
+    crate::attributes!(generator);
 }
 
 pub fn standard_gamma(alpha: &Tensor, generator: Option<Generator>) -> Result<Tensor> {
@@ -97,6 +100,7 @@ impl Op for SampleDirichlet {
         let mean = grad.mul(&x)?.sum(&[-1], true)?;
         Ok(smallvec![Some(slope.mul(&grad.sub(&mean)?)?)])
     }
+    crate::attributes!(generator);
 }
 
 pub fn sample_dirichlet(alpha: &Tensor, generator: Option<Generator>) -> Result<Tensor> {

@@ -4,9 +4,9 @@
 //! The streams are PyTorch's. A tensor is filled in the order of its memory, whatever its dimensions are called, and a dense
 //! one may take other numbers than a strided one (see [`Dist::Normal`]).
 
-mod dropout;
-mod gamma;
-mod sample;
+pub(crate) mod dropout;
+pub(crate) mod gamma;
+pub(crate) mod sample;
 
 pub use dropout::*;
 pub use gamma::*;
@@ -19,11 +19,13 @@ use crate::kernels::convert;
 use crate::kernels::iter::{self, Operand, Run};
 use crate::kernels::random as kernel;
 use crate::layout::{Layout, Shape};
-use crate::op::{Attributes, Grads, Inputs, Metas, Op, apply_all, apply_in_place, new};
+use crate::op::{Grads, Inputs, Metas, Op, apply_all, apply_in_place, new};
 use crate::random::{Engine, Generator, default_generator};
 use crate::tensor::Tensor;
 use half::{bf16, f16};
 use smallvec::SmallVec;
+
+crate::entries!(OPS: Draw, NormalBy);
 
 /// What one number is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +75,14 @@ pub enum Dist {
 }
 use Dist::*;
 
+crate::saved_variants! {
+    Dist {
+        Uniform { from: from, to: to }, Normal { mean: mean, std: std }, Bernoulli { p: p },
+        Integer { base: base, range: range }, Bits {}, Any {}, Exponential { lambda: lambda }, Geometric { p: p },
+        Cauchy { median: median, sigma: sigma }, LogNormal { mean: mean, std: std }, Permutation {},
+    }; dist if !matches!(dist, Dist::Integer { range: 0, .. })
+}
+
 impl Dist {
     fn name(self) -> &'static str {
         match self {
@@ -85,19 +95,6 @@ impl Dist {
             Cauchy { .. } => "cauchy_",
             LogNormal { .. } => "log_normal_",
             Permutation => "randperm",
-        }
-    }
-
-    /// The parameters, by the names that PyTorch gives them.
-    fn parameters(self) -> Attributes {
-        match self {
-            Uniform { from, to } => vec![("from", from.into()), ("to", to.into())],
-            Normal { mean, std } | LogNormal { mean, std } => vec![("mean", mean.into()), ("std", std.into())],
-            Bernoulli { p } | Geometric { p } => vec![("p", p.into())],
-            Integer { base, range } => vec![("base", base.into()), ("range", (range as i64).into())],
-            Exponential { lambda } => vec![("lambda", lambda.into())],
-            Cauchy { median, sigma } => vec![("median", median.into()), ("sigma", sigma.into())],
-            Bits | Any | Permutation => vec![],
         }
     }
 
@@ -209,12 +206,7 @@ impl Op for Draw {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         zero_gradients(ctx, 1)
     }
-    fn attributes(&self) -> Attributes {
-        let mut all = self.dist.parameters();
-        all.push(("shape", self.shape[..].into()));
-        all.push(("dtype", self.dtype.into()));
-        all
-    }
+    crate::attributes!(dist, shape, dtype, like, generator);
 }
 
 /// What was drawn does not depend on what stood there before, nor smoothly on its parameters.
@@ -590,9 +582,7 @@ impl Op for NormalBy {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         zero_gradients(ctx, 2)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("mean", self.mean.into()), ("std", self.std.into())]
-    }
+    crate::attributes!(mean, std, generator);
 }
 
 /// Normal numbers around `mean`.

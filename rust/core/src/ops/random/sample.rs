@@ -6,9 +6,11 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::random as kernel;
 use crate::layout::{Shape, broadcast};
-use crate::op::{Attributes, Grads, Inputs, Metas, Op, apply_all, apply_in_place, new};
+use crate::op::{Grads, Inputs, Metas, Op, apply_all, apply_in_place, new};
 use crate::random::Generator;
 use crate::tensor::Tensor;
+
+crate::entries!(OPS: BernoulliBy, Poisson, Binomial, Multinomial);
 
 /// The elements of a dense tensor.
 ///
@@ -89,6 +91,7 @@ impl Op for BernoulliBy {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         zero_gradients(ctx, ctx.inputs())
     }
+    crate::attributes!(generator);
 }
 
 /// Coins that come up with the probabilities of `p`.
@@ -129,6 +132,7 @@ impl Op for Poisson {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         zero_gradients(ctx, 1)
     }
+    crate::attributes!(generator);
 }
 
 pub fn poisson(rate: &Tensor, generator: Option<Generator>) -> Result<Tensor> {
@@ -162,6 +166,7 @@ impl Op for Binomial {
         let drawn: Vec<f64> = pairs.map(|(n, p)| kernel::binomial(&mut engine.mt, n, p)).collect();
         out.copy_(&Tensor::from_slice(&drawn, out.shape())?)
     }
+    crate::attributes!(generator);
 }
 
 pub fn binomial(count: &Tensor, prob: &Tensor, generator: Option<Generator>) -> Result<Tensor> {
@@ -266,9 +271,7 @@ impl Op for Multinomial {
         }
         Ok(())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("samples", self.samples.into()), ("replacement", self.replacement.into())]
-    }
+    crate::attributes!(samples, replacement, generator);
 }
 
 pub fn multinomial(weights: &Tensor, samples: i64, replacement: bool, generator: Option<Generator>) -> Result<Tensor> {

@@ -7,9 +7,11 @@ use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
 use crate::kernels::reduce::arg;
 use crate::layout::wrap_dim;
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Arg, Extreme);
 
 fn real(op: &'static str, x: &Tensor) -> Result<()> {
     match x.dtype().is_complex() {
@@ -61,9 +63,7 @@ impl Op for Arg {
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         run(self.least, self.dim, &inputs[0], None, Some(&outputs[0]))
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("keepdim", self.keepdim.into())]
-    }
+    crate::attributes!(least, dim, keepdim);
 }
 
 /// The greatest (or least) elements along `dim`, and their places. Gradient: to those places.
@@ -93,9 +93,7 @@ impl Op for Extreme {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(to_places(&ctx.grad(0)?, &ctx.output(1)?, ctx.shape(0), self.dim)?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("keepdim", self.keepdim.into())]
-    }
+    crate::attributes!(least, dim, keepdim);
 }
 
 /// Zeros of `shape` with the gradient at the places along `dim` that were selected, one (or some) of each row.

@@ -1,8 +1,8 @@
 //! Reductions over dimensions: sums, products, extremes, counts, norms (`Fold`), extremes with positions (`extremes`),
 //! variances and logarithms of sums of exponentials (`moments`).
 
-mod extremes;
-mod moments;
+pub(crate) mod extremes;
+pub(crate) mod moments;
 mod norms;
 
 pub(crate) use extremes::to_places;
@@ -18,9 +18,11 @@ use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
 use crate::kernels::reduce::folds::{self, Count, Kind};
 use crate::layout::{Layout, Shape, Strides, wrap_dims};
-use crate::op::{Attributes, Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
+use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
+
+crate::entries!(OPS: Reduce);
 
 /// What a reduction makes of the elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +39,12 @@ pub enum Fold {
     CountNonzero,
     /// The p-norm of real numbers, p of any value.
     Norm(f64),
+}
+
+crate::saved_variants! {
+    Fold {
+        Sum {}, NanSum {}, Mean {}, Prod {}, Amax {}, Amin {}, Any {}, All {}, CountNonzero {}, Norm { 0: p },
+    }
 }
 
 /// A reduction over `dims`, with a result of `dtype` (which computes as the input's dtype does).
@@ -209,14 +217,7 @@ impl Op for Reduce {
         };
         Ok(smallvec![Some(term.0?)])
     }
-    fn attributes(&self) -> Attributes {
-        let mut all =
-            vec![("dims", self.dims[..].into()), ("keepdim", self.keepdim.into()), ("dtype", self.dtype.into())];
-        if let Fold::Norm(p) = self.fold {
-            all.push(("p", p.into()));
-        }
-        all
-    }
+    crate::attributes!(fold, dims, keepdim, dtype);
 }
 
 /// Where x equals y; NaN equals NaN.

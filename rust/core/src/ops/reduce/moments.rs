@@ -6,10 +6,12 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::reduce::moments;
 use crate::layout::Shape;
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
 use crate::ops::{Term, index};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Var, LogSumExp);
 
 /// Variance over `dims` (or its root), divided by count − correction; a second output is the mean, if it is wanted.
 #[derive(Clone, Debug)]
@@ -81,14 +83,7 @@ impl Op for Var {
         }
         Ok(smallvec![grad.map(|g| g.0).transpose()?])
     }
-    fn attributes(&self) -> Attributes {
-        vec![
-            ("dims", self.dims[..].into()),
-            ("correction", self.correction.into()),
-            ("keepdim", self.keepdim.into()),
-            ("mean", self.mean.into()),
-        ]
-    }
+    crate::attributes!(dims, correction, keepdim, root, mean);
 }
 
 impl Ctx<'_> {
@@ -185,9 +180,7 @@ impl Op for LogSumExp {
         let share = (Term::from(ctx.input(0)?) - y).exp();
         Ok(smallvec![Some((Term(spread(&ctx.grad(0)?, shape, &self.dims)) * share).0?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dims", self.dims[..].into()), ("keepdim", self.keepdim.into())]
-    }
+    crate::attributes!(dims, keepdim);
 }
 
 /// `log Σ exp x` over `dims`; integers become floats.

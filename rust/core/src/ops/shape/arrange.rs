@@ -6,9 +6,11 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::threads::{GRAIN, split};
 use crate::layout::{Layout, Shape, Strides, wrap_dim, wrap_dims};
-use crate::op::{Attributes, Grads, Inputs, Metas, Op, Out, apply, deliver, new};
+use crate::op::{Grads, Inputs, Metas, Op, Out, apply, deliver, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Flip, Roll, Triangle);
 
 /// The elements the other way round along `dims`.
 #[derive(Debug)]
@@ -36,9 +38,7 @@ impl Op for Flip {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Flip { dims: self.dims.clone() }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dims", self.dims[..].into())]
-    }
+    crate::attributes!(dims);
 }
 
 /// Element i of `dim` goes to i + `shift`, around the end.
@@ -68,9 +68,7 @@ impl Op for Roll {
         let back = Roll { dim: self.dim, shift: (size - self.shift) % size };
         Ok(smallvec![Some(apply(back, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("shift", self.shift.into())]
-    }
+    crate::attributes!(dim, shift);
 }
 
 /// Matrices with zeros above (or, if `upper`, below) a diagonal.
@@ -122,9 +120,7 @@ impl Op for Triangle {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Triangle { ..*self }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("diagonal", self.diagonal.into()), ("upper", self.upper.into())]
-    }
+    crate::attributes!(diagonal, upper);
 }
 
 /// The lower triangle of matrices, up to a diagonal.

@@ -8,9 +8,11 @@ use crate::kernels::convert;
 use crate::kernels::iter::{self, Run};
 use crate::kernels::map::{Dense, Pointwise};
 use crate::layout::broadcast;
-use crate::op::{Attributes, Grads, Inputs, Metas, Op, new};
+use crate::op::{Grads, Inputs, Metas, Op, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: To, Copy);
 
 /// A dense copy in another dtype, or in the same.
 #[derive(Debug)]
@@ -34,9 +36,7 @@ impl Op for To {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(ctx.grad(0)?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dtype", self.dtype.into())]
-    }
+    crate::attributes!(dtype);
 }
 impl Pointwise for To {
     fn types(&self, dtypes: &[DType]) -> (DType, DType) {
@@ -74,6 +74,7 @@ impl Op for Copy {
         let grad = ctx.grad(0)?;
         Ok(smallvec![Some(Tensor::zeros(ctx.shape(0), ctx.dtype(0))?), Some(grad)])
     }
+    crate::attributes!();
 }
 impl Pointwise for Copy {
     fn types(&self, dtypes: &[DType]) -> (DType, DType) {

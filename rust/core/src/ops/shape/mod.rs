@@ -5,13 +5,13 @@
 //! `derived` functions made of these. Methods of `Tensor` take sizes that are
 //! known to be right; the functions take what a program gives (negative dims, −1 sizes) and check it.
 
-mod arrange;
-mod copy;
+pub(crate) mod arrange;
+pub(crate) mod copy;
 mod derived;
-mod pad;
+pub(crate) mod pad;
 mod split;
-mod views;
-mod windows;
+pub(crate) mod views;
+pub(crate) mod windows;
 
 pub use arrange::*;
 pub use copy::*;

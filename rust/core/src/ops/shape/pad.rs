@@ -5,9 +5,11 @@ use crate::autograd::Ctx;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::layout::Shape;
-use crate::op::{Attribute, Attributes, Grads, Inputs, Metas, Op, apply, new};
+use crate::op::{Grads, Inputs, Metas, Op, apply, new};
 use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
+
+crate::entries!(OPS: ConstantPad);
 
 /// `before` and `after` elements of one value added to each dimension; negative numbers cut off.
 #[derive(Debug)]
@@ -54,10 +56,7 @@ impl Op for ConstantPad {
         let margins = self.margins.iter().map(|&(before, after)| (-before, -after)).collect();
         Ok(smallvec![Some(apply(ConstantPad { margins, value: Scalar::Int(0) }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        let margins = self.margins.iter().flat_map(|&(before, after)| [before, after]).collect();
-        vec![("margins", Attribute::Ints(margins)), ("value", self.value.into())]
-    }
+    crate::attributes!(margins, value);
 }
 
 /// `pad` is (before, after) for the last dimension, then for the one before it, and so on.

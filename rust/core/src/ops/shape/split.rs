@@ -5,7 +5,7 @@ use crate::autograd::{self, Ctx, Modes, view};
 use crate::error::{Error, Result};
 use crate::graph::capture;
 use crate::layout::Shape;
-use crate::op::{Attribute, Attributes, Grads, Inputs, Meta, Metas, Op};
+use crate::op::{Grads, Inputs, Meta, Metas, Op};
 use crate::ops::join;
 use crate::storage::{filled, room};
 use crate::tensor::Tensor;
@@ -38,9 +38,6 @@ impl Op for Split {
         let whole = if self.thin { join::stack(&grads, self.dim as i64) } else { join::cat(&grads, self.dim as i64) };
         Ok(smallvec![Some(whole?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("sizes", Attribute::Ints(self.sizes.iter().map(|&n| n as i64).collect()))]
-    }
 }
 
 impl Split {
@@ -64,7 +61,7 @@ impl Split {
             };
             let piece = view::look(&window, x, dtype, layout, modes);
             if modes.capture {
-                capture::record(&window, Inputs(&inputs), std::slice::from_ref(&piece))?;
+                capture::record(&window, Inputs(&inputs), std::slice::from_ref(&piece), modes.grad)?;
             }
             pieces.push(piece);
         }

@@ -6,9 +6,11 @@ use crate::autograd::Ctx;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Shape, Strides, wrap_dim, wrap_dims};
-use crate::op::{Attributes, Grads, Inputs, Meta, Metas, Op, apply};
+use crate::op::{Grads, Inputs, Meta, Metas, Op, apply};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Reshape, ViewDType, Alias, Transpose, Permute, Expand, Unsqueeze, Squeeze);
 
 #[derive(Debug)]
 pub struct Reshape {
@@ -27,9 +29,7 @@ impl Op for Reshape {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(ctx.grad(0)?.reshape(ctx.shape(0))?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("shape", self.shape[..].into())]
-    }
+    crate::attributes!(shape);
 }
 
 #[cold]
@@ -89,9 +89,7 @@ impl Op for ViewDType {
         strides[..last].iter_mut().for_each(|s| *s /= ratio as isize);
         Ok(smallvec![Meta::View(self.dtype, Layout::strided(shape, strides, layout.offset() / ratio))])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dtype", self.dtype.into())]
-    }
+    crate::attributes!(dtype);
 }
 
 /// The same view of the same memory.
@@ -107,6 +105,7 @@ impl Op for Alias {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(ctx.grad(0)?)])
     }
+    crate::attributes!();
 }
 
 #[derive(Debug)]
@@ -124,9 +123,7 @@ impl Op for Transpose {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Transpose { ..*self }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("a", self.a.into()), ("b", self.b.into())]
-    }
+    crate::attributes!(a, b);
 }
 
 /// Dimension `d` of the result is dimension `dims[d]` of the input.
@@ -146,9 +143,7 @@ impl Op for Permute {
         self.dims.iter().enumerate().for_each(|(to, &from)| dims[from] = to);
         Ok(smallvec![Some(apply(Permute { dims }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dims", self.dims[..].into())]
-    }
+    crate::attributes!(dims);
 }
 
 /// Repeats dimensions of size 1 without copying. Gradient: the engine sums what was broadcast.
@@ -166,9 +161,7 @@ impl Op for Expand {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(ctx.grad(0)?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("shape", self.shape[..].into())]
-    }
+    crate::attributes!(shape);
 }
 
 /// A new dimension of size 1 at `dim`.
@@ -186,9 +179,7 @@ impl Op for Unsqueeze {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(ctx.grad(0)?.reshape(ctx.shape(0))?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into())]
-    }
+    crate::attributes!(dim);
 }
 
 /// Without those of `dims` whose size is 1.
@@ -209,9 +200,7 @@ impl Op for Squeeze {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(ctx.grad(0)?.reshape(ctx.shape(0))?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dims", self.dims[..].into())]
-    }
+    crate::attributes!(dims);
 }
 
 /// A shape in which one size may be −1, for what is left of `numel` elements.

@@ -2,15 +2,18 @@
 //! value in the window (its gradient), and a tensor in which the window is replaced.
 
 use super::looks;
+use crate::attribute::MOST;
 use crate::autograd::Ctx;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::index;
 use crate::layout::{Layout, Shape, Strides, wrap_dim};
-use crate::op::{Attribute, Attributes, Grads, Inputs, Meta, Metas, Op, apply, apply_arc, new};
+use crate::op::{Grads, Inputs, Meta, Metas, Op, apply, apply_arc, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::sync::Arc;
+
+crate::entries!(OPS: Slice, Select, Diagonal, Unfold, AsStrided, Relay, PutBack, Replace);
 
 /// Every `step`th of the elements `start..` along `dim`, `len` of them.
 #[derive(Clone, Debug)]
@@ -36,10 +39,7 @@ impl Op for Slice {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         put_back(ctx, self.clone())
     }
-    fn attributes(&self) -> Attributes {
-        let Slice { dim, start, len, step } = *self;
-        vec![("dim", dim.into()), ("start", start.into()), ("len", len.into()), ("step", step.into())]
-    }
+    crate::attributes!(dim, start, len, step; op if op.len.checked_mul(op.step).is_some_and(|n| n <= MOST as usize));
 }
 
 /// Element `index` of dimension `dim`, which goes away.
@@ -62,9 +62,7 @@ impl Op for Select {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         put_back(ctx, self.clone())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("index", self.index.into())]
-    }
+    crate::attributes!(dim, index);
 }
 
 /// The diagonal of the matrices in dimensions `a` and `b`, as a new last dimension.
@@ -97,9 +95,7 @@ impl Op for Diagonal {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         put_back(ctx, self.clone())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("offset", self.offset.into()), ("a", self.a.into()), ("b", self.b.into())]
-    }
+    crate::attributes!(offset, a, b; op if op.a != op.b && op.offset.unsigned_abs() <= MOST as u64);
 }
 
 /// All windows of `size` elements along `dim`, `step` apart; what is in a window is a new last dimension.
@@ -139,9 +135,7 @@ impl Op for Unfold {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         put_back(ctx, self.clone())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("size", self.size.into()), ("step", self.step.into())]
-    }
+    crate::attributes!(dim, size, step; op if op.step > 0 && op.step < 1 << 20);
 }
 
 /// Any window on the storage. `base` is how the input lies in it, which the gradient has to know.
@@ -173,13 +167,7 @@ impl Op for AsStrided {
         let grad = apply(relay, [&ctx.grad(0)?])?;
         Ok(smallvec![Some(grad)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![
-            ("size", self.window.shape().into()),
-            ("stride", Attribute::Ints(self.window.strides().iter().map(|&s| s as i64).collect())),
-            ("storage_offset", self.window.offset().into()),
-        ]
-    }
+    crate::attributes!(base, window);
 }
 
 /// Adds the input into memory through one layout and reads it through another; if that sees an element several times, each may
@@ -215,6 +203,7 @@ impl Op for Relay {
         let op = Relay { from: self.to.clone(), to: self.from.clone(), share: false };
         Ok(smallvec![Some(apply(op, [&ctx.grad(0)?])?)])
     }
+    crate::attributes!(from, to, share);
 }
 
 /// Zeros, with the input in a window.
@@ -243,11 +232,7 @@ impl Op for PutBack {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(apply_arc(self.window.clone(), Inputs(&[Some(&ctx.grad(0)?)]))?.into_iter().map(Some).collect())
     }
-    fn attributes(&self) -> Attributes {
-        let mut all = vec![("window", self.window.name().into()), ("shape", self.shape[..].into())];
-        all.extend(self.window.attributes());
-        all
-    }
+    crate::attributes!(window, shape);
 }
 
 /// Input 0, with input 1 in a window.
@@ -288,11 +273,7 @@ impl Op for Replace {
         };
         Ok(smallvec![rest, Some(apply_arc(self.window.clone(), Inputs(&[Some(&grad)]))?.swap_remove(0))])
     }
-    fn attributes(&self) -> Attributes {
-        let mut all = vec![("window", self.window.name().into())];
-        all.extend(self.window.attributes());
-        all
-    }
+    crate::attributes!(window);
 }
 
 /// What a view op sees of a tensor, outside of the graph.

@@ -17,9 +17,11 @@ use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
 use crate::kernels::sort::{Sought, find};
 use crate::layout::{Layout, Shape, Strides, wrap_dim};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+
+crate::entries!(OPS: Find, MedianAll);
 
 /// What is sought in each row along `dim`: values and their places. Gradient: to those places.
 #[derive(Clone, Debug)]
@@ -117,16 +119,7 @@ impl Op for Find {
         let (grad, places) = (ctx.grad(0)?, ctx.output(1)?);
         Ok(smallvec![Some(super::reduce::to_places(&grad, &places, ctx.shape(0), self.dim)?)])
     }
-    fn attributes(&self) -> Attributes {
-        let mut all = vec![("dim", self.dim.into()), ("keepdim", self.keepdim.into())];
-        match self.sought {
-            Sought::Sorted { descending } => all.push(("descending", descending.into())),
-            Sought::Top { k, largest } => all.extend([("k", k.into()), ("largest", largest.into())]),
-            Sought::Nth(k) => all.push(("k", k.into())),
-            _ => {}
-        }
-        all
-    }
+    crate::attributes!(sought, dim, keepdim);
 }
 
 fn found(x: &Tensor, sought: Sought, dim: i64, keepdim: bool) -> Result<(Tensor, Tensor)> {
@@ -211,6 +204,7 @@ impl Op for MedianAll {
         let shares = mask.then(Tensor::sum_all);
         Ok(smallvec![Some((Term::from(ctx.grad(0)?) * mask / shares).0?)])
     }
+    crate::attributes!(skip_nan);
 }
 
 /// The median of all elements, NaN left out or not.
