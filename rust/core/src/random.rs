@@ -147,10 +147,20 @@ impl std::fmt::Debug for Generator {
     }
 }
 
-/// The generator that ops draw from when none is given.
+/// The generator that ops draw from when none is given; each process begins with a seed of its own.
 pub fn default_generator() -> &'static Generator {
-    static DEFAULT: LazyLock<Generator> = LazyLock::new(Generator::default);
+    static DEFAULT: LazyLock<Generator> = LazyLock::new(|| Generator::new(fresh_seed()));
     &DEFAULT
+}
+
+/// A number that is different each time: of 53 bits, as PyTorch's, so that it is exact in a double.
+fn fresh_seed() -> u64 {
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    if let Ok(now) = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+        hasher.write_u128(now.as_nanos());
+    }
+    hasher.write_u32(std::process::id());
+    hasher.finish() & ((1 << 53) - 1)
 }
 
 /// Seeds the default generator.
@@ -178,13 +188,7 @@ impl Generator {
 
     /// Seeds with a number that is different each time, and returns it.
     pub fn seed(&self) -> u64 {
-        let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
-        if let Ok(now) = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
-            hasher.write_u128(now.as_nanos());
-        }
-        hasher.write_u32(std::process::id());
-        // 53 bits, as PyTorch's, so that the seed is exact in a double.
-        let seed = hasher.finish() & ((1 << 53) - 1);
+        let seed = fresh_seed();
         self.manual_seed(seed);
         seed
     }

@@ -1,6 +1,6 @@
 //! Reducers that fold one number after the other into lanes: sums, products, extremes, counts, norms.
 
-use super::{Reduce, Typed, reduce};
+use super::{Reduce, Runs, Typed, reduce};
 use crate::dtype::{Complex, DType, Num, Ordered};
 use crate::kernels::isa::Isa;
 use std::marker::PhantomData;
@@ -16,59 +16,79 @@ pub(crate) trait Fold: Sync {
         acc
     }
     #[inline(always)]
-    fn block(&self, x: &[Self::W]) -> Self::Acc
+    fn runs(&self, x: Runs<Self::W>) -> Self::Acc
     where
         Self: Sized,
     {
-        fold_all(self, x)
+        match x.n {
+            0..SOME => fold_short(self, x),
+            SOME..512 => fold::<SOME, Self>(self, x),
+            _ => fold::<LANES, Self>(self, x),
+        }
     }
 }
 
 /// Lanes that a run is folded in, side by side in memory; few where the run is short.
 const LANES: usize = 64;
 const SOME: usize = 32;
-/// Rows of lanes that go into an accumulator between its load and its store.
-const DEEP: usize = 4;
+/// Lanes that go through a piece of memory together, and how often before the next ones have their turn: so memory is read from
+/// front to back, and an accumulator is loaded and stored rarely. (It does not live in registers: LLVM makes vectors too late.)
+const WIDTH: usize = 16;
+const DEEP: usize = 16;
 
-/// Folds a dense run in `N` lanes and then the lanes: the order depends on nothing but the length. The loop over the
+/// Folds dense runs in `N` lanes and then the lanes: the order depends on nothing but the lengths. The loop over the
 /// lanes is the one that the compiler turns into vectors.
 #[inline(always)]
-fn fold<const N: usize, F: Fold>(f: &F, x: &[F::W]) -> F::Acc {
+fn fold<const N: usize, F: Fold>(f: &F, x: Runs<F::W>) -> F::Acc {
     let mut acc = [f.start(); N];
-    let (rows, rest) = x.as_chunks::<N>();
-    let (deep, rows) = rows.as_chunks::<DEEP>();
-    for r in deep {
-        for k in 0..N {
-            acc[k] = r.iter().fold(acc[k], |acc, row| f.step(acc, row[k]));
+    let mut i = 0;
+    while i < x.count {
+        let (rows, rest) = x.get(i).as_chunks::<N>();
+        let (deep, rows) = rows.as_chunks::<DEEP>();
+        for piece in deep {
+            let (strips, _) = piece.as_flattened().as_chunks::<WIDTH>();
+            for (acc, strip) in acc.as_chunks_mut::<WIDTH>().0.iter_mut().zip(strips.as_chunks::<DEEP>().0) {
+                for k in 0..WIDTH {
+                    acc[k] = strip.iter().fold(acc[k], |acc, row| f.step(acc, row[k]));
+                }
+            }
         }
+        for row in rows {
+            (0..N).for_each(|k| acc[k] = f.step(acc[k], row[k]));
+        }
+        acc.iter_mut().zip(rest).for_each(|(acc, x)| *acc = f.step(*acc, *x));
+        i += 1;
     }
-    for row in rows {
-        (0..N).for_each(|k| acc[k] = f.step(acc[k], row[k]));
-    }
-    acc.iter_mut().zip(rest).for_each(|(acc, x)| *acc = f.step(*acc, *x));
     across(f, &mut acc)
+}
+
+/// The same for runs too short for lanes.
+#[inline(always)]
+fn fold_short<F: Fold>(f: &F, x: Runs<F::W>) -> F::Acc {
+    (0..x.count).fold(f.start(), |acc, i| x.get(i).iter().fold(acc, |acc, x| f.step(acc, *x)))
 }
 
 /// Joins the halves of the lanes until one is left.
 #[inline(always)]
 fn across<F: Fold>(f: &F, acc: &mut [F::Acc]) -> F::Acc {
+    halve(acc, |a, b| f.join(a, b))
+}
+
+#[inline(always)]
+fn halve<A: Copy>(acc: &mut [A], join: impl Fn(A, A) -> A) -> A {
     let mut width = acc.len();
     while width > 1 {
         width /= 2;
         let (low, high) = acc.split_at_mut(width);
-        low.iter_mut().zip(&high[..width]).for_each(|(a, b)| *a = f.join(*a, *b));
+        low.iter_mut().zip(&high[..width]).for_each(|(a, b)| *a = join(*a, *b));
     }
     acc[0]
 }
 
-/// The same with as many lanes as the length is worth.
+/// One dense run.
 #[inline(always)]
 pub(crate) fn fold_all<F: Fold>(f: &F, x: &[F::W]) -> F::Acc {
-    match x.len() {
-        0..SOME => x.iter().fold(f.start(), |acc, x| f.step(acc, *x)),
-        SOME..512 => fold::<SOME, F>(f, x),
-        _ => fold::<LANES, F>(f, x),
-    }
+    f.runs(Runs::one(x))
 }
 
 /// Calls `f` with `state[k]` and element `k` of four rows, or of one, for all `k`. (Zipped slices are what vectorises.)
@@ -110,31 +130,45 @@ pub(crate) unsafe fn fold_columns<F: Fold>(f: &F, rows: &[*const F::W], acc: &mu
     }
 }
 
-/// The same for extremes, which need not ask of every number whether it is NaN: sums of all of them tell whether there may
-/// be one.
+/// The extreme of a dense run.
 #[inline(always)]
 pub(crate) fn extreme<W: Ordered, const LEAST: bool>(x: &[W]) -> W {
+    Extreme::<W, LEAST>(PhantomData).runs(Runs::one(x))
+}
+
+/// Extremes need not ask of every number whether it is NaN: sums of all of them tell whether there may be one. None: there may.
+#[inline(always)]
+fn extreme_of_numbers<W: Ordered, const LEAST: bool>(x: Runs<W>) -> Option<W> {
     let f = Extreme::<W, LEAST>(PhantomData);
-    let (mut most, mut left) = (f.start(), x);
-    if x.len() >= DEEP * LANES && W::FLOAT {
-        let (mut best, mut sums) = ([f.start(); LANES], [W::ZERO; LANES]);
-        let (rows, _) = x.as_chunks::<LANES>();
-        let (deep, _) = rows.as_chunks::<DEEP>();
-        let beats = |x: W, best: W| if LEAST { x < best } else { x > best };
-        let wins = |best: W, x: W| if beats(x, best) { x } else { best };
-        for r in deep {
-            for k in 0..LANES {
-                let [a, b, c, d] = r.each_ref().map(|row| row[k]);
-                best[k] = [a, b, c, d].into_iter().fold(best[k], wins);
-                sums[k] = sums[k] + ((a + b) + (c + d));
+    let (mut best, mut sums) = ([f.start(); LANES], [W::ZERO; LANES]);
+    let beats = |x: W, best: W| if LEAST { x < best } else { x > best };
+    let wins = |best: W, x: W| if beats(x, best) { x } else { best };
+    let mut i = 0;
+    while i < x.count {
+        let (rows, rest) = x.get(i).as_chunks::<LANES>();
+        let (deep, rows) = rows.as_chunks::<DEEP>();
+        for piece in deep {
+            let (strips, _) = piece.as_flattened().as_chunks::<WIDTH>();
+            let lanes = best.as_chunks_mut::<WIDTH>().0.iter_mut().zip(sums.as_chunks_mut::<WIDTH>().0);
+            for ((best, sums), strip) in lanes.zip(strips.as_chunks::<DEEP>().0) {
+                for k in 0..WIDTH {
+                    best[k] = strip.iter().fold(best[k], |best, row| wins(best, row[k]));
+                    sums[k] = strip.iter().fold(sums[k], |sum, row| sum + row[k]);
+                }
             }
         }
-        if !across(&Sum(PhantomData), &mut sums).is_nan() {
-            (most, left) = (across(&f, &mut best), &x[deep.len() * DEEP * LANES..]);
+        for row in rows {
+            for k in 0..LANES {
+                (best[k], sums[k]) = (wins(best[k], row[k]), sums[k] + row[k]);
+            }
         }
+        for ((best, sum), x) in best.iter_mut().zip(&mut sums).zip(rest) {
+            (*best, *sum) = (wins(*best, *x), *sum + *x);
+        }
+        i += 1;
     }
-    // In one place, for it is inlined: what is left over, or all of it.
-    f.join(most, fold_all(&f, left))
+    let none = !sums.iter().fold(false, |any, sum| any | sum.is_nan());
+    none.then(|| halve(&mut best, wins))
 }
 
 struct Lanes<F>(F);
@@ -149,7 +183,11 @@ impl<F: Fold> Reduce for Lanes<F> {
     }
     #[inline(always)]
     fn block<I: Isa>(&self, x: &[F::W], _: usize) -> F::Acc {
-        self.0.block(x)
+        fold_all(&self.0, x)
+    }
+    #[inline(always)]
+    fn runs<I: Isa>(&self, x: Runs<F::W>, _: usize) -> F::Acc {
+        self.0.runs(x)
     }
     #[inline(always)]
     unsafe fn columns<I: Isa>(&self, rows: &[*const F::W], _: usize, acc: &mut [F::Acc]) {
@@ -244,8 +282,14 @@ impl<W: Ordered, const LEAST: bool> Fold for Extreme<W, LEAST> {
         if Self::beats(b, a) { b } else { a }
     }
     #[inline(always)]
-    fn block(&self, x: &[W]) -> W {
-        extreme::<W, LEAST>(x)
+    fn runs(&self, x: Runs<W>) -> W {
+        if x.n >= DEEP * SOME
+            && W::FLOAT
+            && let Some(most) = extreme_of_numbers::<W, LEAST>(x)
+        {
+            return most;
+        }
+        if x.n < SOME { fold_short(self, x) } else { fold::<SOME, Self>(self, x) }
     }
 }
 

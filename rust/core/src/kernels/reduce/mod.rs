@@ -17,6 +17,7 @@ use super::iter::Operand;
 use super::threads::{GRAIN, split};
 use crate::dtype::{DType, Element};
 use smallvec::SmallVec;
+use std::marker::PhantomData;
 use tile::Scratch;
 
 /// What becomes of numbers of type `In`. `Acc` is what stands for some of them on the way.
@@ -32,6 +33,17 @@ pub trait Reduce: Sync {
     fn empty(&self) -> Self::Acc;
     /// A dense block, whose first element has position `first` among all that is reduced.
     fn block<I: Isa>(&self, x: &[Self::In], first: usize) -> Self::Acc;
+    /// A block of several dense runs, each of which follows on the one before in position.
+    #[inline(always)]
+    fn runs<I: Isa>(&self, x: Runs<Self::In>, first: usize) -> Self::Acc {
+        let mut acc = self.block::<I>(x.get(0), first);
+        let mut i = 1;
+        while i < x.count {
+            acc = self.join(acc, self.block::<I>(x.get(i), first + i * x.n));
+            i += 1;
+        }
+        acc
+    }
     /// Column `k` of some rows into `acc[k]`; row `r` has position `first + r`.
     ///
     /// # Safety
@@ -41,24 +53,50 @@ pub trait Reduce: Sync {
     fn finish(&self, acc: Self::Acc) -> (Self::Out, Self::Also);
 }
 
-/// Rows of `n` dense elements, `pitch` bytes apart; a block of a longer row, which begins at `first`, is one row.
-struct Rows<'a, R: Reduce> {
-    reducer: &'a R,
-    x: *const u8,
-    n: usize,
+/// `count` dense runs of `n` elements, `pitch` bytes apart.
+#[derive(Clone, Copy)]
+pub struct Runs<'a, T> {
+    x: *const T,
+    pub n: usize,
     pitch: isize,
+    pub count: usize,
+    of: PhantomData<&'a [T]>,
+}
+
+impl<'a, T> Runs<'a, T> {
+    /// # Safety
+    /// The runs must lie inside of what `x` points into, for as long as this lives.
+    unsafe fn new(x: *const T, n: usize, pitch: isize, count: usize) -> Runs<'a, T> {
+        Runs { x, n, pitch, count, of: PhantomData }
+    }
+    #[inline(always)]
+    pub fn one(x: &'a [T]) -> Runs<'a, T> {
+        Runs { x: x.as_ptr(), n: x.len(), pitch: 0, count: 1, of: PhantomData }
+    }
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> &'a [T] {
+        debug_assert!(i < self.count);
+        // SAFETY: the promise to `new`.
+        unsafe { std::slice::from_raw_parts(self.x.wrapping_byte_offset(i as isize * self.pitch), self.n) }
+    }
+}
+
+/// Blocks that are `step` bytes apart, one result each; a block of a longer row begins at position `first` of it.
+struct Blocks<'a, R: Reduce> {
+    reducer: &'a R,
+    runs: Runs<'a, R::In>,
+    step: isize,
     first: usize,
     acc: &'a mut [R::Acc],
 }
-impl<I: Isa, R: Reduce> Kernel<I> for Rows<'_, R> {
+impl<I: Isa, R: Reduce> Kernel<I> for Blocks<'_, R> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Rows { reducer, x, n, pitch, first, acc } = self;
-        for (r, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: as for the erased `rows`.
-            let row = unsafe { std::slice::from_raw_parts(x.offset(r as isize * pitch).cast::<R::In>(), n) };
-            *acc = reducer.block::<I>(row, first);
+        let Blocks { reducer, mut runs, step, first, acc } = self;
+        for acc in acc {
+            *acc = reducer.runs::<I>(runs, first);
+            runs.x = runs.x.wrapping_byte_offset(step);
         }
     }
 }
@@ -73,6 +111,19 @@ impl<I: Isa, R: Reduce> Kernel<I> for Columns<'_, R> {
     }
 }
 
+/// Dense runs as [`Runs`] has them, of a type that is not known.
+#[derive(Clone, Copy)]
+struct Run {
+    n: usize,
+    pitch: isize,
+    count: usize,
+}
+impl Run {
+    fn one(n: usize) -> Run {
+        Run { n, pitch: 0, count: 1 }
+    }
+}
+
 /// A reducer whose types are known only to itself.
 ///
 /// # Safety
@@ -81,8 +132,8 @@ unsafe trait Erased: Sync {
     fn ordered(&self) -> bool;
     fn acc_size(&self) -> usize;
     fn in_size(&self) -> usize;
-    /// Folds `n` dense numbers into `acc`, or joins the result to what stands there.
-    unsafe fn block(&self, x: *const u8, n: usize, first: usize, acc: *mut u8, join: bool);
+    /// Folds `count` dense runs of `n` numbers into `acc`, or joins the result to what stands there.
+    unsafe fn block(&self, x: *const u8, run: Run, first: usize, acc: *mut u8, join: bool);
     /// Folds whole rows, one result each.
     unsafe fn rows(&self, x: *const u8, n: usize, pitch: isize, count: usize, acc: *mut u8);
     unsafe fn columns(&self, rows: &[*const u8], n: usize, first: usize, acc: *mut u8);
@@ -104,19 +155,23 @@ unsafe impl<R: Reduce> Erased for R {
     fn in_size(&self) -> usize {
         size_of::<R::In>()
     }
-    unsafe fn block(&self, x: *const u8, n: usize, first: usize, acc: *mut u8, join: bool) {
+    unsafe fn block(&self, x: *const u8, Run { n, pitch, count }: Run, first: usize, acc: *mut u8, join: bool) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut one = [self.empty()];
-            dispatch(Rows { reducer: self, x, n, pitch: 0, first, acc: &mut one });
+            let runs = Runs::new(x.cast(), n, pitch, count);
+            dispatch(Blocks { reducer: self, runs, step: 0, first, acc: &mut one });
             let acc = acc.cast::<R::Acc>();
             acc.write(if join { Reduce::join(self, acc.read(), one[0]) } else { one[0] });
         }
     }
     unsafe fn rows(&self, x: *const u8, n: usize, pitch: isize, count: usize, acc: *mut u8) {
         // SAFETY: the caller's promise.
-        let acc = unsafe { std::slice::from_raw_parts_mut(acc.cast::<R::Acc>(), count) };
-        dispatch(Rows { reducer: self, x, n, pitch, first: 0, acc })
+        unsafe {
+            let acc = std::slice::from_raw_parts_mut(acc.cast::<R::Acc>(), count);
+            let runs = Runs::new(x.cast(), n, 0, 1);
+            dispatch(Blocks { reducer: self, runs, step: pitch, first: 0, acc })
+        }
     }
     unsafe fn columns(&self, rows: &[*const u8], n: usize, first: usize, acc: *mut u8) {
         // SAFETY: pointers are pointers; the caller's promise.
@@ -391,15 +446,17 @@ impl Job<'_> {
             let mut filled = 0;
             if at >= end {
                 // SAFETY: no elements; `acc` is ours.
-                unsafe { self.reducer.block(tile, 0, first, acc, false) };
+                unsafe { self.reducer.block(tile, Run::one(0), first, acc, false) };
             }
             while at < end {
-                let len = (inner.size - at % inner.size).min(end - at);
+                let mut len = (inner.size - at % inner.size).min(end - at);
                 let start = base.wrapping_offset(self.offset(at));
                 // SAFETY: the run lies inside the operand, and the tile has room for a block.
                 unsafe {
                     if in_place {
-                        self.reducer.block(start, len, at, acc, at != first);
+                        let run = self.alike(at, len, end);
+                        self.reducer.block(start, run, at, acc, at != first);
+                        len *= run.count;
                     } else {
                         let to = tile.add(filled * in_size);
                         self.load(start, inner.step, len, to);
@@ -410,8 +467,19 @@ impl Job<'_> {
             }
             if filled > 0 {
                 // SAFETY: the tile holds `filled` numbers.
-                unsafe { self.reducer.block(tile, filled, first, acc, false) };
+                unsafe { self.reducer.block(tile, Run::one(filled), first, acc, false) };
             }
+        }
+    }
+
+    /// The run of `len` elements at `at`, with all that follow it in like distance before `end`, if it is a whole one.
+    fn alike(&self, at: usize, len: usize, end: usize) -> Run {
+        match self.reduced.get(1) {
+            Some(next) if len == self.reduced[0].size => {
+                let count = ((end - at) / len).min(next.size - at / len % next.size);
+                Run { n: len, pitch: next.step, count }
+            }
+            _ => Run::one(len),
         }
     }
 

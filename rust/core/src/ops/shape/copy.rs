@@ -5,7 +5,7 @@ use crate::device::Wide;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernels::convert;
-use crate::kernels::iter::{self, Run};
+use crate::kernels::iter::{self, Plane, Run};
 use crate::kernels::map::{Dense, Pointwise};
 use crate::layout::broadcast;
 use crate::op::{Grads, Inputs, Metas, Op, new};
@@ -45,7 +45,7 @@ impl Pointwise for To {
     }
     unsafe fn dense(&self, compute: DType, dense: Dense) {
         // SAFETY: the caller's promise; a copy of elements of one type.
-        unsafe { copy_dense(compute, dense.to, dense.from[0], dense.advance[0], dense.len) }
+        unsafe { copy_dense(compute, dense, 0) }
     }
     fn wgsl(&self, _: Wide) -> &'static str {
         "a"
@@ -82,7 +82,7 @@ impl Pointwise for Copy {
     }
     unsafe fn dense(&self, compute: DType, dense: Dense) {
         // SAFETY: the caller's promise; a copy of elements of one type.
-        unsafe { copy_dense(compute, dense.to, dense.from[1], dense.advance[1], dense.len) }
+        unsafe { copy_dense(compute, dense, 1) }
     }
     fn wgsl(&self, _: Wide) -> &'static str {
         "b"
@@ -96,11 +96,15 @@ pub(crate) fn convert(to: &Tensor, from: &Tensor) {
     iter::for_each(to.shape(), &[to.operand(), from.operand()], &|run| unsafe { convert::run(dtype, source, run) });
 }
 
+/// Copies input `k`, whose dtype the output has.
+///
 /// # Safety
-/// Valid for `len` elements of a compute dtype, or for a block of equal ones if `from` does not advance.
-unsafe fn copy_dense(dtype: DType, to: *mut u8, from: *const u8, advance: bool, len: usize) {
+/// As for [`Pointwise::dense`].
+unsafe fn copy_dense(dtype: DType, dense: Dense, k: usize) {
     let size = dtype.size() as isize;
-    let run = Run { len, ptrs: &[to, from.cast_mut()], strides: &[size, if advance { size } else { 0 }] };
+    let strides = &[size, if dense.advance[k] { size } else { 0 }];
+    let run = Run { len: dense.len, ptrs: &[dense.to, dense.from[k].cast_mut()], strides };
     // SAFETY: the caller's promise.
-    unsafe { convert::run(dtype, dtype, run) }
+    let copy = |run: Run| unsafe { convert::run(dtype, dtype, run) };
+    Plane { run, rows: dense.rows, down: &[dense.down[0], dense.down[k + 1]] }.each(copy);
 }
