@@ -98,10 +98,10 @@ impl Function {
         let modes = crate::overrides::modes_are_on();
         for (overload, signature) in self.overloads.iter().zip(self.signatures(call.py)?) {
             if let Ok((mut slots, overridden)) = overload.bind(signature, call) {
-                if overridden || modes {
-                    if let Some(answer) = crate::overrides::call(self, call, overridden)? {
-                        return Ok(answer);
-                    }
+                if (overridden || modes)
+                    && let Some(answer) = crate::overrides::call(self, call, overridden)?
+                {
+                    return Ok(answer);
                 }
                 if signature.deprecated {
                     crate::explain::warn_deprecated(call.py, self, signature, call.form)?;

@@ -37,7 +37,7 @@ fn text_of(function: &'static Function, signatures: &'static [Signature], call: 
     for (overload, signature) in function.overloads.iter().zip(signatures).filter(|(_, s)| !s.deprecated) {
         options += &format!("\n * {}", signature.for_error(call.form));
         if let Err(Mismatch::Type(_, position, object)) = overload.bind(signature, call) {
-            let mark = |i: usize, o: &Object| match position.map_or(o.is(&object), |p| p == i) {
+            let mark = |i: usize, o: &Object| match position.map_or(o.is(object), |p| p == i) {
                 true => format!("!{}!", type_name(*o)),
                 false => type_name(*o),
             };

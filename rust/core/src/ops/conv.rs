@@ -61,7 +61,7 @@ impl Convolution {
                 "Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {w:?} instead"
             ));
         }
-        if w[0] % groups != 0 {
+        if !w[0].is_multiple_of(groups) {
             return fail(format!(
                 "Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size {w:?} instead"
             ));

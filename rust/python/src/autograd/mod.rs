@@ -23,7 +23,7 @@ const ANOMALY: u8 = 4;
 #[pyfunction]
 fn _get_modes() -> u8 {
     let modes = Modes::current();
-    GRAD * modes.grad as u8 | INFERENCE * modes.inference as u8 | ANOMALY * modes.anomaly as u8
+    (GRAD * modes.grad as u8) | (INFERENCE * modes.inference as u8) | (ANOMALY * modes.anomaly as u8)
 }
 
 #[pyfunction]

@@ -134,7 +134,7 @@ impl PyNode {
         if attributes.get_item("_metadata")?.is_none() {
             attributes.set_item("_metadata", PyDict::new(slf.py()))?;
         }
-        Ok(attributes.get_item("_metadata")?.map_or_else(|| PyDict::new(slf.py()).into_any(), |d| d))
+        Ok(attributes.get_item("_metadata")?.unwrap_or_else(|| PyDict::new(slf.py()).into_any()))
     }
     fn __eq__(&self, other: &Bound<PyAny>) -> bool {
         other.cast::<PyNode>().is_ok_and(|other| self.address() == other.get().address())

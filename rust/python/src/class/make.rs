@@ -85,7 +85,7 @@ pub fn legacy(args: &Bound<PyTuple>, kwargs: Option<&Bound<PyDict>>, dtype: DTyp
             }
             return crate::functions::alias(&tensor.detach()).py();
         }
-        [one] if one.get_type().name()?.to_string() == "Size" => {
+        [one] if one.get_type().name()? == "Size" => {
             return empty(&args::dims(Value::One(*one), None)?, dtype);
         }
         [one] if !args::is_int(*one) => return crate::data::from_data(&one.to_owned(), Some(dtype), None),

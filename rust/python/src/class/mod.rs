@@ -26,7 +26,8 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 pub struct PyTensor {
     /// Exchanged by `x.data = y`, with the GIL held; the old handle lives on until no call can be reading it.
     tensor: UnsafeCell<Tensor>,
-    /// The Python hooks on this tensor, for the garbage collector; few have any. Touched with the GIL held.
+    /// The Python hooks on this tensor, for the garbage collector; few have any, so a word must do. Touched with the GIL held.
+    #[allow(clippy::box_collection)]
     hooks: UnsafeCell<Option<Box<Vec<HookRef>>>>,
 }
 

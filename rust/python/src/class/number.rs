@@ -94,7 +94,11 @@ pub fn ask<'py>(name: &str, operands: &[Bound<'py, PyAny>]) -> PyResult<Option<B
 /// Does anybody want to be asked about an operation on this one operand?
 #[inline]
 pub fn asked<'py>(name: &str, x: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if is_plain_tensor(x.as_borrowed()) && !overrides::modes_are_on() { Ok(None) } else { ask(name, &[x.clone()]) }
+    if is_plain_tensor(x.as_borrowed()) && !overrides::modes_are_on() {
+        Ok(None)
+    } else {
+        ask(name, std::slice::from_ref(x))
+    }
 }
 
 /// `__add__`, `__radd__`, `__iadd__` of a function.

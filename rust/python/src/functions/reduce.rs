@@ -138,7 +138,7 @@ table! {
     fn method:
         "count_nonzero(Tensor self, int[] dim) -> Tensor" => |x: &Tensor, dims: Dims| r::count_nonzero(x, &dims),
         "count_nonzero(Tensor self, int? dim=None) -> Tensor"
-            => |x: &Tensor, dim: Option<i64>| r::count_nonzero(x, dim.as_ref().map_or(&[], std::slice::from_ref));
+            => |x: &Tensor, dim: Option<i64>| r::count_nonzero(x, dim.as_slice());
     /// The variance of all elements, or of those along `dim`, divided by their number less `correction`.
     fn method:
         "var(Tensor self, bool unbiased=True) -> Tensor"

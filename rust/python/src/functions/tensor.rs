@@ -231,14 +231,20 @@ table! {
     fn: "get_default_dtype() -> ScalarType" => default_dtype;
     /// The dtype of new tensors of floats.
     fn: "set_default_dtype(ScalarType d) -> ()" => |dtype: DType| match dtype.is_float() {
-        true => Ok(rushlight::dtype::set_default_dtype(dtype)),
+        true => {
+            rushlight::dtype::set_default_dtype(dtype);
+            Ok(())
+        },
         false => Err(PyTypeError::new_err("only floating-point types are supported as the default type")),
     };
     /// How many threads a kernel may use.
     fn: "get_num_threads() -> int" => rushlight::kernels::threads::num_threads;
     /// Sets how many threads a kernel may use; results do not depend on it.
     fn: "set_num_threads(int num) -> ()" => |n: i64| match usize::try_from(n) {
-        Ok(n) if n > 0 => Ok(rushlight::kernels::threads::set_num_threads(n)),
+        Ok(n) if n > 0 => {
+            rushlight::kernels::threads::set_num_threads(n);
+            Ok(())
+        },
         _ => Err(PyRuntimeError::new_err("set_num_threads expects a positive integer")),
     };
     /// The instruction set in use: DEFAULT, AVX2 or AVX512.

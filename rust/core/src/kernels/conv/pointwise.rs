@@ -83,13 +83,13 @@ pub unsafe fn conv<T: Real>(p: &Params, grad: bool, src: *const T, wt: *const T,
             let c = Matrices(dst, [1, groups, batch, cd], [0, cd, groups * cd, 1]);
             let a = Matrices(src, [1, groups, batch, cs], [0, cs, groups * cs, 1]);
             let b = Matrices(wt, [1, groups, cs, cd], [0, ci * co, wc, wr]);
-            let add = (!bias.is_null()).then(|| Matrices(bias, [1, groups, 1, cd], [0, cd, 0, 1]));
+            let add = (!bias.is_null()).then_some(Matrices(bias, [1, groups, 1, cd], [0, cd, 0, 1]));
             return multiply(c, a, b, add);
         }
         let c = Matrices(dst, [batch, groups, cd, px], [groups * cd * px, cd * px, px, 1]);
         let a = Matrices(wt, [1, groups, cd, cs], [0, ci * co, wr, wc]);
         let b = Matrices(src, [batch, groups, cs, px], [groups * cs * px, cs * px, px, 1]);
-        let add = (!bias.is_null()).then(|| Matrices(bias, [1, groups, cd, 1], [0, cd, 1, 0]));
+        let add = (!bias.is_null()).then_some(Matrices(bias, [1, groups, cd, 1], [0, cd, 1, 0]));
         multiply(c, a, b, add);
     }
 }

@@ -49,7 +49,7 @@ fn log_add(a: f64, b: f64) -> f64 {
 impl Sample<'_> {
     /// The label at state s: blanks stand between labels and at both ends.
     fn label(&self, s: usize) -> usize {
-        (if s % 2 == 0 { self.blank } else { self.labels[s / 2] }) as usize
+        (if s.is_multiple_of(2) { self.blank } else { self.labels[s / 2] }) as usize
     }
     fn states(&self) -> usize {
         2 * self.labels.len() + 1

@@ -180,7 +180,7 @@ pub fn aminmax(x: &Tensor, dim: Option<i64>, keepdim: bool) -> Result<(Tensor, T
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
         ));
     }
-    let dims: &[i64] = dim.as_ref().map_or(&[], std::slice::from_ref);
+    let dims: &[i64] = dim.as_slice();
     let both = (super::amin(x, dims, keepdim, Out::New)?, super::amax(x, dims, keepdim, Out::New)?);
     debug_assert!(!keepdim || both.0.ndim() == kept(x.shape(), &[]).len());
     Ok(both)

@@ -175,7 +175,7 @@ impl Op for LogSumExp {
         let shape = ctx.shape(0);
         let y = Term(ctx.output(0)?.reshape(&kept(shape, &self.dims)));
         // Infinite results: their exponents would be ∞ − ∞.
-        let infinite = y.then(|y| crate::ops::unary::isinf(y));
+        let infinite = y.then(crate::ops::unary::isinf);
         let y = y.then(|y| index::masked_fill_scalar(y, infinite.get()?, Scalar::Float(0.0), Out::New));
         let share = (Term::from(ctx.input(0)?) - y).exp();
         Ok(smallvec![Some((Term(spread(&ctx.grad(0)?, shape, &self.dims)) * share).0?)])
