@@ -283,10 +283,3 @@ def test_two_passes_at_once():
 def test_missing_names_say_what_to_use():
     with pytest.raises(AttributeError, match="no datapipes"):
         data.IterDataPipe  # noqa: B018
-
-
-def test_worker_processes_say_that_they_are_missing():
-    loader = data.DataLoader(range(4), num_workers=2, prefetch_factor=3, persistent_workers=True)
-    assert len(loader) == 4
-    with pytest.raises(NotImplementedError, match="num_workers=0"):
-        iter(loader)

@@ -83,6 +83,7 @@ _ELSEWHERE = {
         "functional": "einsum norm stft istft meshgrid cartesian_prod cdist broadcast_tensors broadcast_shapes tensordot "
         "block_diag unique unique_consecutive atleast_1d atleast_2d atleast_3d split lu chain_matmul align_tensors",
         "amp": "autocast GradScaler",
+        "_memory": "from_file",
         "_numeric": "trapezoid trapz cumulative_trapezoid gradient histogramdd segment_reduce",
     }.items()
     for name in names.split()

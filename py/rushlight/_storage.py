@@ -182,7 +182,15 @@ class TypedStorage:
 
     def is_shared(self) -> bool:
         """Whether other processes see it."""
-        return bool(getattr(self._untyped_storage, "is_shared", lambda: False)())
+        return self._untyped_storage.is_shared()
+
+    @classmethod
+    def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
+        """Over the first `size` elements of a file; with `shared`, what is written here is written there."""
+        if cls._dtype_name is None:
+            raise RuntimeError("from_file can only be called on derived classes, such as FloatStorage")
+        dtype = getattr(torch, cls._dtype_name)
+        return cls(wrap_storage=torch.UntypedStorage.from_file(filename, shared, size * dtype.itemsize))
 
     def share_memory_(self) -> TypedStorage:
         """Moves it to shared memory."""

@@ -30,7 +30,7 @@ class ProcessException(Exception):
         super().__init__(msg)
         self.msg = msg
         self.error_index = error_index
-        self.pid = pid
+        self.pid = self.error_pid = pid
 
     def __reduce__(self) -> tuple:
         return type(self), (self.msg, self.error_index, self.pid)
@@ -58,6 +58,10 @@ class ProcessExitedException(ProcessException):
 
 
 def _run(function: Callable, index: int, args: tuple, error_file: str) -> None:
+    from . import _prctl_pr_set_pdeathsig
+
+    # who is not a daemon would outlive a parent that is killed
+    _prctl_pr_set_pdeathsig(signal.SIGINT)
     try:
         function(index, *args)
     except KeyboardInterrupt:

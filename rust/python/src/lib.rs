@@ -18,6 +18,7 @@ mod output;
 mod overrides;
 mod publish;
 mod schema;
+mod segment;
 mod storage;
 mod types;
 
@@ -31,6 +32,7 @@ fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
     class::install(m)?;
     generator::install(m)?;
     m.add_class::<storage::PyStorage>()?;
+    segment::install(m)?;
     overrides::install(m)?;
     autograd::install(m)?;
     publish::install(m)?;

@@ -12,6 +12,20 @@ pub struct PyStorage {
     storage: Storage,
 }
 
+/// Moves a tensor's memory to where other processes can see it.
+pub fn share(py: Python, storage: &Storage) -> PyResult<()> {
+    if storage.shared().is_none() {
+        register_reductions(py)?;
+        storage.share().map_err(crate::error::raise)?;
+    }
+    Ok(())
+}
+
+/// From now on `multiprocessing` sends tensors by handle.
+fn register_reductions(py: Python) -> PyResult<()> {
+    py.import("rushlight.multiprocessing.reductions").map(drop)
+}
+
 impl PyStorage {
     pub fn new(storage: Storage) -> PyStorage {
         PyStorage { storage }
@@ -122,8 +136,38 @@ impl PyStorage {
         slf.get().storage.modified_by("storage copy_");
         Ok(slf.clone())
     }
+    /// Whether other processes can see the memory.
     fn is_shared(&self) -> bool {
-        false
+        self.storage.shared().is_some()
+    }
+    /// Moves the memory, under all tensors over it, to where other processes can see it.
+    fn share_memory_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        share(slf.py(), &slf.get().storage)?;
+        Ok(slf.clone())
+    }
+    /// New memory, full of zeros, that other processes can see.
+    #[staticmethod]
+    fn _new_shared(py: Python, size: usize) -> PyResult<PyStorage> {
+        register_reductions(py)?;
+        Ok(PyStorage::new(Storage::new_shared(size).map_err(crate::error::raise)?))
+    }
+    /// Over the bytes of a file; with `shared`, what is written here is written there.
+    #[staticmethod]
+    #[pyo3(signature = (filename, shared=false, nbytes=0))]
+    fn from_file<'py>(filename: &Bound<'py, PyAny>, shared: bool, nbytes: usize) -> PyResult<Bound<'py, PyAny>> {
+        filename.py().import("rushlight._memory")?.call_method1("storage_from_file", (filename, shared, nbytes))
+    }
+    /// What another process needs to see the memory: a descriptor (which stays ours), a key and the size.
+    fn _shared_handle(&self) -> PyResult<(i32, u128, usize)> {
+        match self.storage.shared() {
+            Some(shared) => Ok((shared.descriptor(), shared.key(), self.storage.bytes())),
+            None => Err(PyRuntimeError::new_err("the storage is not in shared memory; call share_memory_() first")),
+        }
+    }
+    /// The memory of another process. The descriptor is taken over; the same memory gives the same storage.
+    #[staticmethod]
+    fn _open_shared(descriptor: i32, key: u128, size: usize) -> PyResult<PyStorage> {
+        Ok(PyStorage::new(Storage::open_shared(descriptor, size, key).map_err(crate::error::raise)?))
     }
     fn __repr__(&self) -> String {
         format!("<torch.UntypedStorage of {} bytes>", self.storage.bytes())
@@ -131,6 +175,7 @@ impl PyStorage {
 
     unsafe fn __getbuffer__(slf: Bound<Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let ptr = slf.get().storage.ptr().ok_or_else(|| PyBufferError::new_err("a storage on a device"))?;
+        slf.get().storage.lend();
         let (bytes, readonly) = (slf.get().storage.bytes(), !slf.get().storage.is_writable());
         // SAFETY: fills the view that CPython gave; the view holds a reference to us, and we hold the memory.
         match unsafe {

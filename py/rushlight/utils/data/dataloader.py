@@ -1,6 +1,6 @@
 """The DataLoader: checks its arguments, chooses samplers, and iterates in this process.
 
-Other ways to iterate are further subclasses of `_BaseDataLoaderIter`, chosen in `DataLoader._get_iterator`.
+`_utils/multiprocess.py` has the iterator with worker processes.
 """
 
 from __future__ import annotations
@@ -232,10 +232,28 @@ class DataLoader(Generic[_T_co]):
     def _get_iterator(self) -> _BaseDataLoaderIter:
         if self.num_workers == 0:
             return _SingleProcessDataLoaderIter(self)
-        raise NotImplementedError(
-            f"DataLoader(num_workers={self.num_workers}): worker processes are not in Rushlight yet; give num_workers=0, "
-            "which loads in this process"
-        )
+        from ._utils.multiprocess import _MultiProcessingDataLoaderIter
+
+        self.check_worker_number_rationality()
+        return _MultiProcessingDataLoaderIter(self)
+
+    def check_worker_number_rationality(self) -> None:
+        """Warns of more workers than this process has CPUs."""
+        if not self.num_workers:
+            return
+        import os
+
+        try:
+            cpus = len(os.sched_getaffinity(0))
+        except (AttributeError, OSError):
+            cpus = os.cpu_count() or 0
+        if cpus and self.num_workers > cpus:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total. Our suggested max number of worker in "
+                f"current system is {cpus}, which is smaller than what this DataLoader is going to create: more workers than "
+                "CPUs only wait for each other.",
+                stacklevel=3,
+            )
 
     def __iter__(self) -> _BaseDataLoaderIter:
         if not (self.persistent_workers and self.num_workers > 0):
@@ -270,16 +288,14 @@ class _BaseDataLoaderIter:
         self._timeout = loader.timeout
         self._collate_fn = loader.collate_fn
         self._persistent_workers = loader.persistent_workers
-        self._start(loader)
-
-    def _start(self, loader: DataLoader) -> None:
         self._sampler_iter = iter(self._index_sampler)
         # drawn before the sampler draws, and also without workers, so that a seed gives the same order as in PyTorch
         self._base_seed = int(torch.empty((), dtype=torch.int64).random_(generator=loader.generator).item())
         self._num_yielded = 0
 
     def _reset(self, loader: DataLoader, first_iter: bool = False) -> None:
-        self._start(loader)
+        self._sampler_iter = iter(self._index_sampler)
+        self._num_yielded = 0
         self._IterableDataset_len_called = loader._IterableDataset_len_called
 
     def __iter__(self) -> _BaseDataLoaderIter:

@@ -127,20 +127,27 @@ impl PyTensor {
         dl_device: Option<(i32, i32)>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let _ = (stream, max_version);
+        if stream.is_some_and(|stream| !stream.is_none() && stream.extract::<i64>().is_err()) {
+            return Err(PyTypeError::new_err("stream must be int or none"));
+        }
         if dl_device.is_some_and(|(kind, _)| kind != 1) {
             return Err(PyValueError::new_err(format!(
                 "__dlpack__: expected dl_device (1, 0), the CPU, got {dl_device:?}"
             )));
         }
+        let versioned = match max_version {
+            Some(version) if !version.is_none() => version.get_item(0)?.extract::<i64>()? >= 1,
+            _ => false,
+        };
         let tensor = tensor_of(slf.as_any());
         match copy {
-            Some(true) => dlpack::to_dlpack(slf.py(), &tensor.detach().copy().py()?),
-            _ => dlpack::to_dlpack(slf.py(), tensor),
+            Some(true) => dlpack::to_dlpack(slf.py(), &tensor.detach().to_cpu().py()?.copy().py()?, versioned, true),
+            _ => dlpack::to_dlpack(slf.py(), tensor, versioned, false),
         }
     }
-    fn __dlpack_device__(&self) -> (i32, i32) {
-        (1, 0)
+    fn __dlpack_device__(slf: &Bound<Self>) -> (i32, i32) {
+        let on_device = tensor_of(slf.as_any()).storage().device_memory().is_some();
+        (if on_device { dlpack::WEBGPU } else { 1 }, 0)
     }
 
     // ---- overriding

@@ -109,7 +109,7 @@ pub fn view_of(object: &Bound<PyAny>) -> PyResult<Option<Tensor>> {
         return from_array(&array).map(Some);
     }
     if class_has(object, "__dlpack__") {
-        return super::super::dlpack::from_dlpack(object).map(Some);
+        return super::super::dlpack::from_dlpack(object, None).map(Some);
     }
     Ok(None)
 }

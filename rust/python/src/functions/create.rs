@@ -293,7 +293,17 @@ table! {
         Err(pyo3::exceptions::PyTypeError::new_err(format!("expected np.ndarray (got {})", class.name()?)))
     };
     /// A tensor over the memory of another library's, by DLPack.
-    fn: "from_dlpack(Any ext_tensor) -> Tensor" => |other: Object| crate::dlpack::from_dlpack(&other.to_owned());
+    /// `copy` demands or forbids a copy.
+    fn: "from_dlpack(Any ext_tensor, *, Device? device=None, bool? copy=None) -> Tensor"
+        => |other: Object, device: Option<Device>, copy: Option<bool>| {
+            let tensor = crate::dlpack::from_dlpack(&other.to_owned(), copy)?;
+            match device {
+                Some(device) if !device.is_cpu() && copy == Some(false) => Err(pyo3::exceptions::PyValueError::new_err(
+                    format!("from_dlpack: cannot move to {} without a copy, which copy=False forbids", device.kind()),
+                )),
+                device => crate::types::to_device(tensor, device),
+            }
+        };
 
     /// A tensor over the memory that an object lends.
     fn: "frombuffer(Any buffer, *, ScalarType dtype, int count=-1, int offset=0, bool requires_grad=False) -> Tensor"

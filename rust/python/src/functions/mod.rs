@@ -54,7 +54,7 @@ pub mod aliases;
 
 macro_rules! tables {
     ($($family:ident)*) => {
-        $(mod $family;)*
+        $(pub mod $family;)*
         /// All tables, in the order in which they are published.
         pub const TABLES: &[&[&Function]] = &[$($family::TABLE),*];
     };

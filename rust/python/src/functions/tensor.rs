@@ -190,7 +190,12 @@ table! {
     /// The tensor itself: negation is done at once.
     fn method: "resolve_neg(Tensor self) -> Tensor" => Tensor::clone;
     /// Whether other processes see the memory.
-    method: "is_shared(Tensor self) -> bool" => |_: &Tensor| false;
+    method: "is_shared(Tensor self) -> bool" => |x: &Tensor| x.storage().shared().is_some();
+    /// Moves the memory, under all tensors that share it, to where other processes can see it.
+    method: "share_memory_(Tensor self) -> Tensor" => |x: Object| -> PyResult<Py<PyAny>> {
+        crate::storage::share(gil(), class::tensor(x).storage())?;
+        Ok(x.to_owned().unbind())
+    };
     /// Whether the memory is page-locked for a GPU.
     method: "is_pinned(Tensor self, Device? device=None) -> bool" => |_: &Tensor, _: Option<Device>| false;
     /// The tensor in page-locked memory.

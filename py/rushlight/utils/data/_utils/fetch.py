@@ -8,6 +8,7 @@ from typing import Any
 import rushlight as torch
 
 from ..dataset import Subset, TensorDataset
+from . import collate
 from .collate import default_collate
 
 __all__ = ["IterableFetcher", "MapFetcher"]
@@ -46,7 +47,18 @@ class MapFetcher:
             index = [indices[i] for i in index]
             dataset = dataset.dataset
         at = torch.tensor(index)
-        return [t[at] for t in dataset.tensors]
+        if collate._room is None or min(index) < 0:
+            return [t[at] for t in dataset.tensors]
+        return [_rows(t, at) for t in dataset.tensors]
+
+
+def _rows(tensor: Any, at: Any) -> Any:
+    """`tensor[at]` in a worker process: right where it is sent from."""
+    if not tensor.requires_grad and type(tensor) is torch.Tensor:
+        out = collate._room(tensor.dtype, (len(at), *tensor.shape[1:]))  # type: ignore[misc]
+        if out is not None:
+            return torch.index_select(tensor, 0, at, out=out)
+    return tensor[at]
 
 
 def _is_tensors(dataset: Any) -> bool:
