@@ -1,4 +1,4 @@
-// Several indices as one: key · size + index, and −1 once one is out of its dimension. Places below zero count from the
+// Several indices as one: key · size + index, and the least i32 once one is out of its dimension. Places below zero count from the
 // end. Tensors, dense: index (i32), out (i32: the key so far unless the constant FIRST says that there is none). Workgroups of 64.
 // Words: 0 elements, 1 size of the dimension.
 
@@ -16,7 +16,7 @@ fn group(id: u32, lane: u32) {
         key = out_load(out_offset() + at);
     }
     if (key < 0 || place < 0 || place >= int(1u)) {
-        key = -1;
+        key = -2147483647 - 1;
     } else {
         key = key * int(1u) + place;
     }

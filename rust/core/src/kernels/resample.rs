@@ -63,6 +63,13 @@ impl Axis {
         Axis::of(self.output(), starts, taps)
     }
 
+    /// Where the taps of each output place begin, their input places, and the bits of their weights in f32.
+    pub(crate) fn tables(&self) -> [Vec<i32>; 3] {
+        let places = self.taps.iter().map(|t| t.0 as i32).collect();
+        let weights = self.taps.iter().map(|t| (t.1 as f32).to_bits() as i32).collect();
+        [self.starts.iter().map(|&s| s as i32).collect(), places, weights]
+    }
+
     fn at(&self, output: usize) -> &[(u32, f64)] {
         &self.taps[self.starts[output] as usize..self.starts[output + 1] as usize]
     }

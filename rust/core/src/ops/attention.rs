@@ -5,6 +5,7 @@ use super::matmul::MatMul;
 use super::random::dropout;
 use super::shape::{expand, unsqueeze};
 use crate::autograd::{Ctx, Modes};
+use crate::device::{Gpu, with_home};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::attention::{self as kernel, Gradients, Mask, Problem, Real, Side};
@@ -149,12 +150,24 @@ impl Op for Attention {
         }
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        // In ops; the logarithms (output 1) are for the CPU's backward pass alone.
+        let (q, k, v) = (&inputs[0], &inputs[1], &inputs[2]);
+        let value = with_home(Some(gpu.driver.clone()), || {
+            super::gpu::quiet(|| {
+                let group = q.shape()[1] / k.shape()[1].max(1);
+                let (k, v) = (repeat_heads(k, group)?, repeat_heads(v, group)?);
+                weights(q, &k, inputs.get(3), self.causal, self.scale)?.matmul(&v)
+            })
+        })?;
+        gpu.copy(&if self.turned { value.transpose(1, 2)? } else { value }, &outputs[0]).map(|()| true)
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(0).input(1).input(2).input(3).output(0).output(1)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let masked = ctx.inputs() > 3;
-        if Modes::current().grad || masked && ctx.needs(3) {
+        if Modes::current().grad || masked && ctx.needs(3) || super::gpu::on_device(&ctx.grad(0)?) {
             return self.formula(ctx);
         }
         let mask = if masked { ctx.optional_input(3)? } else { None };

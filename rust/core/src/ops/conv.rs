@@ -4,11 +4,13 @@
 //! the other two: [`Convolution`] is what programs call, [`Product`] what its gradients, and theirs, are made of.
 
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::conv::{self, Kind, Params};
 use crate::layout::Shape;
 use crate::op::{Grads, Inputs, Keep, Metas, Op, apply, new};
+use crate::ops::gpu::gemm;
 use crate::ops::shape::{permute, squeeze, unsqueeze};
 use crate::tensor::Tensor;
 
@@ -181,6 +183,10 @@ impl Op for Convolution {
         let p = self.params(inputs[0].shape(), inputs[1].shape())?;
         run(self.kind(), &p, inputs, &outputs[0])
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let p = self.params(inputs[0].shape(), inputs[1].shape())?;
+        gemm::conv(gpu, self.kind(), &p, [&inputs[0], &inputs[1]], inputs.get(2), &outputs[0])
+    }
     fn keep(&self, needs: &[bool]) -> Keep {
         Keep::NOTHING.input(1).only_if(needs[0]).and(Keep::NOTHING.input(0).only_if(needs[1]))
     }
@@ -246,6 +252,9 @@ impl Op for Product {
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         run(self.kind, &self.params, inputs, &outputs[0])
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        gemm::conv(gpu, self.kind, &self.params, [&inputs[0], &inputs[1]], None, &outputs[0])
     }
     fn keep(&self, needs: &[bool]) -> Keep {
         Keep::NOTHING.input(1).only_if(needs[0]).and(Keep::NOTHING.input(0).only_if(needs[1]))

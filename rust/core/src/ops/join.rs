@@ -2,6 +2,7 @@
 
 use super::shape::{at_least, convert, unsqueeze};
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::{DType, result_type};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Shape, wrap_dim};
@@ -72,6 +73,15 @@ impl Op for Cat {
         }
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let mut start = 0;
+        for x in inputs.iter().filter(|x| takes_part(x.shape())) {
+            let len = x.shape()[self.dim];
+            gpu.copy(x, &part(&outputs[0], outputs[0].layout().slice(self.dim, start, len, 1)))?;
+            start += len;
+        }
+        Ok(true)
+    }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let (grad, mut grads, mut start) = (ctx.grad(0)?, ctx.grads(), 0);
         for (i, slot) in grads.iter_mut().enumerate().filter(|(i, _)| takes_part(ctx.shape(*i))) {
@@ -115,6 +125,12 @@ impl Op for Stack {
             convert(&part(&outputs[0], outputs[0].layout().select(self.dim, i)), x);
         }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        for (i, x) in inputs.iter().enumerate() {
+            gpu.copy(x, &part(&outputs[0], outputs[0].layout().select(self.dim, i)))?;
+        }
+        Ok(true)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let (grad, mut grads) = (ctx.grad(0)?, ctx.grads());

@@ -1,12 +1,14 @@
 //! Optimiser steps over all parameters of a group in one call. They change parameters and state in place, outside of the graph.
 
 use crate::autograd::no_grad;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::gate;
 use crate::kernels::isa::{Fused, Fused512, Plain};
 use crate::kernels::math::Real;
 use crate::kernels::optim::{Rule, Slices, step};
+use crate::ops::gpu::optim::Rule as OnGpu;
 use crate::tensor::Tensor;
 
 pub use crate::kernels::optim::{Adam, Sgd};
@@ -20,7 +22,7 @@ fn dense(x: &Tensor, dtype: DType) -> Result<(Tensor, bool)> {
 }
 
 /// Runs a rule on one parameter: where its memory lies, or by way of dense copies in the dtype of the arithmetic.
-fn apply<R: Rule + Send>(op: &'static str, rule: R, param: &Tensor, grad: &Tensor, state: &[&Tensor]) -> Result<()> {
+fn apply<R: Rule + OnGpu + Send>(op: &'static str, rule: R, param: &Tensor, grad: &Tensor, state: &[&Tensor]) -> Result<()> {
     if let Some(odd) = [grad].into_iter().chain(state.iter().copied()).find(|t| t.shape() != param.shape()) {
         return Err(Error::shape(
             op,
@@ -40,6 +42,13 @@ fn apply<R: Rule + Send>(op: &'static str, rule: R, param: &Tensor, grad: &Tenso
         DType::F32 | DType::F16 | DType::BF16 => DType::F32,
         given => return Err(Error::DType { op, expected: "parameters of a floating point dtype", given }),
     };
+    if let Some(driver) = param.driver() {
+        if !rule.launch(&Gpu { op, driver: &driver }, param, grad, state)? {
+            return Err(Error::NotImplemented { op, what: "this step on the GPU (use fused=False)" });
+        }
+        [param].iter().chain(state).for_each(|t| t.storage().modified_by(op));
+        return Ok(());
+    }
     let (p, own) = dense(param, dtype)?;
     let (g, _) = dense(grad, dtype)?;
     let states = state.iter().map(|s| dense(s, dtype)).collect::<Result<Vec<_>>>()?;

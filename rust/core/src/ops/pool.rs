@@ -5,6 +5,7 @@
 //! the indices of maxima, else by the adjoint op; each op's derivative is another op of this file.
 
 use crate::autograd::{Ctx, Modes};
+use crate::device::Gpu;
 use crate::dispatch;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -12,6 +13,7 @@ use crate::kernels::conv::tools::{Ptr, each};
 use crate::kernels::pool::{self, Axis, Fold, Windows};
 use crate::layout::Shape;
 use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, deliver, new};
+use crate::ops::gpu::pool::{self as on_gpu, Sizes};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 
@@ -125,6 +127,10 @@ impl Pool {
         })))
     }
 
+    fn sizes(&self, input: [usize; 3]) -> Result<Sizes> {
+        Ok(Sizes { input, output: self.output(input)? })
+    }
+
     /// The result's shape for an input, with all checks.
     fn shape(&self, x: &Tensor) -> Result<Shape> {
         let (shape, dims) = (x.shape(), self.dims);
@@ -188,6 +194,10 @@ impl Op for MaxPool {
         unsafe { pool::max(x.dtype(), count, &w, x.ptr(), outputs[0].ptr(), indices) };
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let sizes = self.pool.sizes(spatial(inputs[0].shape(), self.pool.dims))?;
+        on_gpu::max(gpu, &self.pool, sizes, &inputs[0], outputs)
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         if self.indices { Keep::NOTHING.output(1) } else { Keep::NOTHING.input(0) }
     }
@@ -199,7 +209,8 @@ impl Op for MaxPool {
             crate::autograd::no_grad(|| apply_all(again, Inputs(&[Some(&ctx.input(0)?)])))?.swap_remove(1)
         };
         let size = spatial(ctx.shape(0), self.pool.dims);
-        let scatter = Scatter { name: "max_pool_backward", dims: self.pool.dims, size, add: true };
+        let windows = Some(self.pool.clone());
+        let scatter = Scatter { name: "max_pool_backward", dims: self.pool.dims, size, add: true, windows };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &index])?)])
     }
     crate::attributes!(pool, indices);
@@ -212,6 +223,8 @@ pub struct Scatter {
     pub dims: usize,
     pub size: [usize; 3],
     pub add: bool,
+    /// The windows that the places come from, if they are known: no place has to look beyond them.
+    pub windows: Option<Pool>,
 }
 
 /// Input 0's elements at the places that input 1 names in each plane.
@@ -259,6 +272,14 @@ impl Op for Scatter {
         let bad = unsafe { pool::scatter(x.dtype(), shape, self.add, x.ptr(), index.ptr().cast(), outputs[0].ptr()) };
         bad_index(self.name, bad, sizes(&self.size, self.dims))
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (x, index, out) = (&inputs[0], &inputs[1], &outputs[0]);
+        if let Some(pool) = &self.windows {
+            return on_gpu::max_backward(gpu, pool, pool.sizes(self.size)?, x, index, out);
+        }
+        let planes = [self.size.iter().product(), spatial(x.shape(), self.dims).iter().product()];
+        on_gpu::scatter(gpu, self.add, planes, x, index, out)
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)
     }
@@ -266,7 +287,7 @@ impl Op for Scatter {
         let gather = Gather { name: "max_unpool_backward", dims: self.dims };
         Ok(smallvec![Some(apply(gather, [&ctx.grad(0)?, &ctx.input(1)?])?), None])
     }
-    crate::attributes!(name, dims, size, add; op if (1..=3).contains(&op.dims));
+    crate::attributes!(name, dims, size, add, windows; op if (1..=3).contains(&op.dims));
 }
 
 impl Op for Gather {
@@ -285,12 +306,16 @@ impl Op for Gather {
         let bad = unsafe { pool::gather(x.dtype(), shape, x.ptr(), index.ptr().cast(), outputs[0].ptr()) };
         bad_index(self.name, bad, sizes(&size, self.dims))
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let planes = [inputs[1].shape(), inputs[0].shape()].map(|s| spatial(s, self.dims).iter().product());
+        on_gpu::gather(gpu, planes, &inputs[0], &inputs[1], &outputs[0])
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let size = spatial(ctx.shape(0), self.dims);
-        let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true };
+        let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true, windows: None };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &ctx.input(1)?])?), None])
     }
     crate::attributes!(name, dims; op if (1..=3).contains(&op.dims));
@@ -329,6 +354,10 @@ impl Op for AvgPool {
         unsafe { pool::avg(x.dtype(), count, &w, self.divisor, x.ptr(), outputs[0].ptr()) };
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let sizes = self.pool.sizes(spatial(inputs[0].shape(), self.pool.dims))?;
+        on_gpu::avg(gpu, &self.pool, sizes, self.divisor, &inputs[0], &outputs[0])
+    }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let adjoint = AvgPoolBackward { of: self.clone(), input: spatial(ctx.shape(0), self.pool.dims) };
         Ok(smallvec![Some(apply(adjoint, [&ctx.grad(0)?])?)])
@@ -356,6 +385,10 @@ impl Op for AvgPoolBackward {
         // SAFETY: dense planes of this dtype; the output is ours.
         unsafe { pool::avg_backward(g.dtype(), count, &w, self.of.divisor, g.ptr(), outputs[0].ptr()) };
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let sizes = self.of.pool.sizes(self.input)?;
+        on_gpu::avg_backward(gpu, &self.of.pool, sizes, self.of.divisor, &inputs[0], &outputs[0])
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(self.of.clone(), [&ctx.grad(0)?])?)])
@@ -461,7 +494,7 @@ impl Op for FractionalMaxPool {
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let size = spatial(ctx.shape(0), self.dims);
-        let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true };
+        let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true, windows: None };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &ctx.output(1)?])?), None])
     }
     crate::attributes!(dims, kernel, output; op if (2..=3).contains(&op.dims));
@@ -508,6 +541,9 @@ impl Op for Unfold {
             }
         }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        on_gpu::fold(gpu, &self.fold, self.back, &inputs[0], &outputs[0])
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Unfold { back: !self.back, ..self.clone() }, [&ctx.grad(0)?])?)])
@@ -682,7 +718,7 @@ pub fn max_unpool(name: &'static str, dims: usize, x: &Tensor, index: &Tensor, s
     if size.iter().any(|&n| n < 0) {
         return Err(Error::argument(name, "an output_size of non-negative elements", format!("{size:?}")));
     }
-    apply(Scatter { name, dims, size: size.map(|n| n as usize), add: false }, [x, index])
+    apply(Scatter { name, dims, size: size.map(|n| n as usize), add: false, windows: None }, [x, index])
 }
 
 /// Sizes of a fold, checked; the image is `[height, width]`.

@@ -5,6 +5,7 @@ use super::matmul::linear;
 use super::random::dropout;
 use super::shape::{alias, chunk};
 use crate::autograd::{self, Ctx, Modes};
+use crate::device::{Gpu, with_home};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::recurrent::{self as kernel, Back, Problem, Real, Results};
@@ -145,6 +146,17 @@ impl Op for Recurrent {
         }
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        // In ops; the gates are for the CPU's backward pass alone.
+        let weights = Weights { w: &inputs[3], b: inputs.get(4), projection: None };
+        let states = with_home(Some(gpu.driver.clone()), || {
+            super::gpu::quiet(|| unrolled(self, &inputs[0], &inputs[1], inputs.get(2), &weights))
+        })?;
+        for (to, from) in outputs.iter().zip(&states) {
+            gpu.copy(from, to)?;
+        }
+        Ok(true)
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         let inputs = (0..5).fold(Keep::NOTHING, Keep::input).output(0);
         match self.gates_at() {
@@ -153,7 +165,7 @@ impl Op for Recurrent {
         }
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
-        if Modes::current().grad {
+        if Modes::current().grad || super::gpu::on_device(&ctx.input(1)?) {
             return self.step_by_step(ctx);
         }
         let operands = Operands {

@@ -2,6 +2,7 @@
 //! adjoint; what differs is the table of weights for each axis.
 
 use crate::autograd::{Ctx, Modes};
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::resample::{Axis, resample};
@@ -214,6 +215,9 @@ impl Op for Resample {
         };
         super::shape::convert(&outputs[0], &y);
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        super::gpu::pool::resample(gpu, &self.axes, &inputs[0], &outputs[0])
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING

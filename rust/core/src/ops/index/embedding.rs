@@ -2,10 +2,12 @@
 
 use super::{IndexPut, get};
 use crate::autograd::{self, Ctx};
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
 use crate::ops::index::{index_add, masked_fill_scalar, scatter_reduce};
+use crate::ops::gpu::index as on_gpu;
 use crate::ops::shape::unsqueeze;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
@@ -33,6 +35,9 @@ impl Op for Embedding {
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         super::none_negative("embedding", &inputs[1], inputs[0].shape()[0])?;
         super::Index { start: 0 }.cpu(inputs, outputs)
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        super::Index { start: 0 }.gpu(gpu, inputs, outputs)
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)
@@ -71,6 +76,16 @@ impl Op for EmbeddingBackward {
             unsafe { table.ptr().add(self.padding as usize * row).write_bytes(0, row) };
         }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (table, indices) = (&outputs[0], &inputs[1]);
+        gpu.fill(table, Scalar::Int(0))?;
+        let ran = on_gpu::put(gpu, 0, true, &inputs[0], &[indices], [indices.shape(), inputs[0].shape()], table)?;
+        if (0..self.rows as i64).contains(&self.padding) {
+            let row = table.layout().slice(0, self.padding as usize, 1, 1);
+            gpu.fill(&Tensor::build(table.storage().clone(), row, table.dtype(), None), Scalar::Int(0))?;
+        }
+        Ok(ran)
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)

@@ -2,6 +2,7 @@
 
 use super::at_dim;
 use crate::autograd::{self, Ctx};
+use crate::device::Gpu;
 use crate::dispatch;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::kernels::iter::Operand;
 use crate::layout::{Shape, wrap_dim};
 use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
 use crate::ops::binary;
+use crate::ops::gpu::index::{self as on_gpu, Meet};
 use crate::ops::shape::convert;
 use crate::ops::ternary::where_op;
 use crate::tensor::Tensor;
@@ -106,6 +108,9 @@ impl Op for Gather {
         // SAFETY: operands of live tensors, shapes and indices checked.
         unsafe { index::gather(self.dim, inputs[0].dtype().size(), &operands) };
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        on_gpu::gather(gpu, self.dim, &inputs[0], &inputs[1], &outputs[0])
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)
@@ -219,6 +224,27 @@ impl Op for Scatter {
             autograd::no_grad(|| divide(to, &counts(self, to.shape(), &at.detach(), DType::I64)?))?;
         }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (to, at, source) = (&outputs[0], &inputs[1], &inputs[2]);
+        if self.reduce == Reduce::Mean && !to.dtype().is_float() {
+            return Ok(false);
+        }
+        if !to.same(&inputs[0]) {
+            gpu.copy(&inputs[0], to)?;
+        }
+        let how = match self.reduce {
+            Reduce::Set => Meet::Last,
+            Reduce::Sum | Reduce::Mean => Meet::Sum,
+            Reduce::Prod => Meet::Product,
+            Reduce::Amax => Meet::Greatest,
+            Reduce::Amin => Meet::Least,
+        };
+        let ran = on_gpu::scatter(gpu, (how, self.include_self), self.dim, at, source, to)?;
+        if ran && self.reduce == Reduce::Mean && at.numel() > 0 {
+            autograd::no_grad(|| divide(to, &counts(self, to.shape(), &at.detach(), to.dtype())?))?;
+        }
+        Ok(ran)
     }
     fn updates(&self) -> bool {
         true

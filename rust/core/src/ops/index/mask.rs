@@ -1,6 +1,8 @@
 //! What a bool tensor lets through: filling, selecting, scattering, and where it is true.
 
 use crate::autograd::Ctx;
+use crate::device::wgsl::{Expression, map as pointwise, wide_of};
+use crate::device::{Gpu, Wide};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::{index, iter};
@@ -18,6 +20,11 @@ fn bool_mask(op: &'static str, mask: &Tensor) -> Result<()> {
         return Ok(());
     }
     Err(Error::custom(op, format!("{op} only supports boolean masks, but got mask with dtype {}", mask.dtype())))
+}
+
+/// A mask, dense and on the CPU: how many elements it lets through decides on shapes.
+fn seen(mask: &Tensor) -> Result<Tensor> {
+    mask.to_cpu()?.detach().contiguous()
 }
 
 /// The bytes of a dense bool tensor.
@@ -51,6 +58,18 @@ impl Op for MaskedFill {
         // SAFETY: operands of live tensors, a bool and two of the output's dtype; the output is ours.
         iter::for_each(outputs[0].shape(), &operands, &|run| unsafe { choose(size, run) });
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let Some(wide) = wide_of(outputs[0].dtype().compute()) else { return Ok(false) };
+        let expression = Expression {
+            name: "masked_fill",
+            text: "select(a, c, b != 0)",
+            operands: &[wide, Wide::I32, wide],
+            result: wide.into(),
+            fields: &Vec::new(),
+            compute: wide,
+        };
+        pointwise(gpu, &expression, &[&inputs[0], &inputs[1], &inputs[2]], &outputs[0])
     }
     fn updates(&self) -> bool {
         true
@@ -110,7 +129,7 @@ impl Op for MaskedSelect {
         }
         let shape = broadcast("masked_select", inputs[0].shape(), mask.shape())?;
         let times = shape.iter().product::<usize>().checked_div(mask.numel()).unwrap_or(0);
-        let count = index::count(bytes(&mask.detach().contiguous()?)) * times;
+        let count = index::count(bytes(&seen(mask)?)) * times;
         new(inputs[0].dtype(), &[count][..])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -165,7 +184,7 @@ impl Op for MaskedScatter {
         }
         let shape = broadcast("masked_scatter", x.shape(), mask.shape())?;
         let times = shape.iter().product::<usize>().checked_div(mask.numel()).unwrap_or(0);
-        let wanted = index::count(bytes(&mask.detach().contiguous()?)) * times;
+        let wanted = index::count(bytes(&seen(mask)?)) * times;
         if wanted > source.numel() {
             let message = format!(
                 "masked_scatter: expected a source of at least as many elements as the mask lets through, got {} for {wanted}",
@@ -215,7 +234,7 @@ impl Op for Nonzero {
         "nonzero"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
-        let count = index::count(bytes(&inputs[0]));
+        let count = index::count(bytes(&seen(&inputs[0])?));
         new(DType::I64, &[count, inputs[0].ndim()][..])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {

@@ -15,11 +15,13 @@ pub use mask::*;
 pub use sets::*;
 
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::index::{self, Blocks, Dims};
 use crate::layout::{Shape, broadcast};
 use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, apply_all, deliver, new};
+use crate::ops::gpu::{index as on_gpu, on_device};
 use crate::ops::shape::convert;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -118,6 +120,11 @@ impl Op for Index {
         unsafe { index::load(&blocks(x, self.start, indices.len(), &offsets), outputs[0].ptr()) };
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let common = places("index", self.start, &inputs[0], &inputs.0[1..])?.indices;
+        let indices: SmallVec<[&Tensor; 4]> = inputs.0[1..].iter().copied().flatten().collect();
+        on_gpu::get(gpu, self.start, &inputs[0], &indices, &common, &outputs[0])
+    }
     fn keep(&self, needs: &[bool]) -> Keep {
         (1..needs.len()).fold(Keep::NOTHING, Keep::input)
     }
@@ -173,6 +180,15 @@ impl Op for IndexPut {
             }
         }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let to = &outputs[0];
+        let Places { indices: common, shape } = places("index_put", self.start, to, &inputs.0[2..])?;
+        let indices: SmallVec<[&Tensor; 4]> = inputs.0[2..].iter().copied().flatten().collect();
+        if !to.same(&inputs[0]) {
+            gpu.copy(&inputs[0], to)?;
+        }
+        on_gpu::put(gpu, self.start, self.accumulate, &inputs[1], &indices, [&common, &shape], to)
     }
     fn updates(&self) -> bool {
         true
@@ -382,6 +398,9 @@ fn list(op: &'static str, index: &Tensor) -> Result<Tensor> {
 
 /// Indices of a list count from the start only.
 fn none_negative(op: &'static str, index: &Tensor, size: usize) -> Result<()> {
+    if on_device(index) {
+        return Ok(()); // nobody waits for it; a shader finds nothing outside of the dimension
+    }
     // SAFETY: contiguous, of i64, alive through the loop.
     let values = unsafe { std::slice::from_raw_parts(index.ptr().cast::<i64>(), index.numel()) };
     match values.iter().find(|&&i| i < 0 || i >= size as i64) {

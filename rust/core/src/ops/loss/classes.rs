@@ -2,11 +2,13 @@
 
 use super::{Reduction, Term, first, whole_numbers};
 use crate::autograd::{Ctx, Modes};
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::rows::loss as kernel;
 use crate::kernels::rows::norm::Flat;
 use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all};
+use crate::ops::gpu::{on_device, rows};
 use crate::ops::ternary::where_op;
 use crate::ops::{index, shape};
 use crate::tensor::Tensor;
@@ -31,6 +33,18 @@ pub struct CrossEntropy {
 }
 
 impl CrossEntropy {
+    fn classes(&self) -> rows::Classes {
+        rows::Classes { ignore: self.ignore, smoothing: self.smoothing }
+    }
+
+    /// The weights of the targets added up, on the device that they are on.
+    fn total_weight(&self, target: &Tensor, weight: Option<&Tensor>, dtype: DType) -> Result<Tensor> {
+        let valid = target.ne(self.ignore)?;
+        let Some(weight) = weight else { return valid.to(dtype)?.sum_all() };
+        let safe = where_op((&valid).into(), target.into(), 0i64.into(), Out::New)?;
+        weight.detach().index_select(0, &safe)?.mul(&valid.to(weight.dtype())?)?.sum_all()
+    }
+
     fn with<R>(
         &self,
         x: &Tensor,
@@ -76,6 +90,9 @@ impl Op for CrossEntropy {
             Ok(())
         })?
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        rows::cross_entropy(gpu, self.classes(), [inputs.get(0), inputs.get(1), inputs.get(2)], outputs)
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(0).input(1).input(2).output(1)
     }
@@ -84,6 +101,11 @@ impl Op for CrossEntropy {
         let g = ctx.grad(0)?;
         if Modes::current().grad || ctx.some_grad(1).is_some() {
             return Ok(first(self.formula(ctx, x, &target, weight)?, ctx));
+        }
+        if let Some(driver) = x.driver() {
+            let (gpu, level) = (Gpu { op: "cross_entropy_backward", driver: &driver }, ctx.output(1)?);
+            let dx = rows::cross_entropy_backward(&gpu, self.classes(), [&x, &target, &level, &g], weight.as_ref())?;
+            return Ok(first(dx, ctx));
         }
         let (x, lse) = (quiet(|| x.contiguous())?, ctx.output(1)?);
         let g = quiet(|| g.to(x.dtype().compute())?.contiguous())?;
@@ -220,6 +242,11 @@ pub fn cross_entropy_loss(
     match reduction {
         Reduction::None => losses.reshape(&shape),
         Reduction::Sum => losses.sum_all(),
+        Reduction::Mean if on_device(x) => {
+            let total =
+                quiet(|| CrossEntropy { ignore, smoothing }.total_weight(&flat.detach(), weight, losses.dtype()))?;
+            losses.sum_all()?.div(&total)
+        }
         Reduction::Mean => {
             let op = CrossEntropy { ignore, smoothing };
             let total = op.with(&rows, &flat, weight, |k| k.total_weight())?;
@@ -284,11 +311,13 @@ pub fn nll_loss(
     let dim = if x.ndim() == 1 { 0 } else { 1 };
     let classes = x.shape()[dim];
     check_weight(OP, x, classes, weight)?;
-    let targets = whole_numbers(OP, target)?;
+    // On a device nobody waits to look at the targets.
+    let there = on_device(target);
+    let targets = if there { Vec::new() } else { whole_numbers(OP, target)? };
     if let Some(bad) = targets.iter().find(|&&t| t != ignore && !(0..classes as i64).contains(&t)) {
         return Err(out_of_bounds(*bad));
     }
-    let ignored = targets.contains(&ignore);
+    let ignored = there || targets.contains(&ignore);
     let target = target.to(DType::I64)?;
     let valid = if ignored { Some(target.ne(ignore)?) } else { None };
     let safe = match &valid {
@@ -298,8 +327,13 @@ pub fn nll_loss(
     let place = safe.unsqueeze(dim as i64)?;
     let picked = x.gather(dim as i64, &place)?.select(dim as i64, 0)?;
     let mut loss = -Term::from(picked);
-    let mut total =
-        Term(Tensor::full(&[], Scalar::Float(targets.iter().filter(|&&t| t != ignore).count() as f64), x.dtype()));
+    let mut total = Term(match &valid {
+        Some(valid) if there => valid.to(x.dtype())?.sum_all(),
+        _ => {
+            let count = targets.iter().filter(|&&t| t != ignore).count();
+            Tensor::full(&[], Scalar::Float(count as f64), x.dtype())
+        }
+    });
     if let Some(w) = weight {
         let own = w.index_select(0, &safe.reshape(&[safe.numel()])?)?.reshape(safe.shape())?;
         let own = match &valid {

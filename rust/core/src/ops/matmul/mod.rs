@@ -13,6 +13,7 @@ pub use einsum::*;
 pub use products::*;
 
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dispatch;
 use crate::dtype::{DType, Element, Scalar};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ use crate::kernels::iter::Operand;
 use crate::kernels::matmul;
 use crate::layout::{Layout, Shape, broadcast};
 use crate::op::{Grads, Inputs, Keep, Metas, Op, apply, new};
+use crate::ops::gpu::gemm::{self, Scales};
 use crate::tensor::Tensor;
 
 crate::entries!(OPS: MatMul, AddMm, Linear);
@@ -200,6 +202,11 @@ impl Op for MatMul {
         // SAFETY: as above.
         dispatch!("matmul", a.dtype(), T in numbers => unsafe { matmul::batched::<T>(&operands) })
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (a, b, c) = (&inputs[0], &inputs[1], &outputs[0]);
+        let [whole, left, right, _] = Matrices::of(a.layout(), b.layout(), [c.layout(), c.layout()]);
+        gemm::matmul(gpu, (c, &whole.0), (a, &left.0), (b, &right.0), None)
+    }
     fn keep(&self, needs: &[bool]) -> Keep {
         Keep::NOTHING.input(1).only_if(needs[0]).and(Keep::NOTHING.input(0).only_if(needs[1]))
     }
@@ -252,6 +259,13 @@ impl Op for AddMm {
             let (alpha, beta) = (self.alpha.to::<<T as Element>::Wide>(), self.beta.to::<<T as Element>::Wide>());
             matmul::fused::<T>(&operands, alpha, beta, &add.operand(input))
         })
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (input, a, b, c) = (&inputs[0], &inputs[1], &inputs[2], &outputs[0]);
+        let add = input.layout().expand("addmm", c.shape())?;
+        let [whole, left, right, add] = Matrices::of(a.layout(), b.layout(), [c.layout(), &add]);
+        let scales = Scales { alpha: self.alpha, beta: self.beta };
+        gemm::matmul(gpu, (c, &whole.0), (a, &left.0), (b, &right.0), Some((input, &add.0, scales)))
     }
     fn keep(&self, needs: &[bool]) -> Keep {
         Keep::NOTHING.input(2).only_if(needs[1]).and(Keep::NOTHING.input(1).only_if(needs[2]))
@@ -320,6 +334,15 @@ impl Op for Linear {
                 }
             }
         })
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (x, weight, c, bias) = (&inputs[0], &inputs[1], &outputs[0], inputs.get(2));
+        let turned = weight.layout().transpose(0, 1);
+        let add = bias.unwrap_or(c).layout().expand("linear", c.shape())?;
+        let [whole, left, right, add] = Matrices::of(x.layout(), &turned, [c.layout(), &add]);
+        let scales = Scales { alpha: Scalar::Int(1), beta: Scalar::Int(1) };
+        let add = bias.map(|bias| (bias, &add.0, scales));
+        gemm::matmul(gpu, (c, &whole.0), (x, &left.0), (weight, &right.0), add)
     }
     fn keep(&self, needs: &[bool]) -> Keep {
         Keep::NOTHING.input(1).only_if(needs[0]).and(Keep::NOTHING.input(0).only_if(needs[1]))

@@ -2,6 +2,7 @@
 
 use super::{convert, sizes, two_sides, unsqueeze};
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::threads::{GRAIN, split};
@@ -17,6 +18,19 @@ crate::entries!(OPS: Flip, Roll, Triangle);
 pub struct Flip {
     pub dims: Shape,
 }
+impl Flip {
+    /// The input as it is to be read.
+    fn view(&self, x: &Tensor) -> Tensor {
+        let mut strides = Strides::from_slice(x.strides());
+        let mut offset = x.layout().offset() as isize;
+        for &d in &self.dims {
+            offset += strides[d] * (x.shape()[d] as isize - 1).max(0);
+            strides[d] = -strides[d];
+        }
+        let layout = Layout::strided(x.shape().into(), strides, offset as usize);
+        Tensor::build(x.storage().clone(), layout, x.dtype(), None)
+    }
+}
 impl Op for Flip {
     fn name(&self) -> &'static str {
         "flip"
@@ -25,15 +39,11 @@ impl Op for Flip {
         new(inputs[0].dtype(), inputs[0].shape())
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
-        let (x, mut strides) = (&inputs[0], Strides::from_slice(inputs[0].strides()));
-        let mut offset = x.layout().offset() as isize;
-        for &d in &self.dims {
-            offset += strides[d] * (x.shape()[d] as isize - 1).max(0);
-            strides[d] = -strides[d];
-        }
-        let layout = Layout::strided(x.shape().into(), strides, offset as usize);
-        convert(&outputs[0], &Tensor::build(x.storage().clone(), layout, x.dtype(), None));
+        convert(&outputs[0], &self.view(&inputs[0]));
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        gpu.copy(&self.view(&inputs[0]), &outputs[0]).map(|()| true)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Flip { dims: self.dims.clone() }, [&ctx.grad(0)?])?)])
@@ -47,6 +57,19 @@ pub struct Roll {
     pub dim: usize,
     pub shift: usize,
 }
+impl Roll {
+    /// The two parts of the output, and of the input what goes there.
+    fn parts(&self, to: &Tensor, from: &Tensor) -> [(Tensor, Tensor); 2] {
+        let rest = from.shape()[self.dim] - self.shift;
+        let part = |t: &Tensor, start: usize, len: usize| {
+            Tensor::build(t.storage().clone(), t.layout().slice(self.dim, start, len, 1), t.dtype(), None)
+        };
+        [
+            (part(to, self.shift, rest), part(from, 0, rest)),
+            (part(to, 0, self.shift), part(from, rest, self.shift)),
+        ]
+    }
+}
 impl Op for Roll {
     fn name(&self) -> &'static str {
         "roll"
@@ -55,13 +78,16 @@ impl Op for Roll {
         new(inputs[0].dtype(), inputs[0].shape())
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
-        let rest = inputs[0].shape()[self.dim] - self.shift;
-        let part = |t: &Tensor, start: usize, len: usize| {
-            Tensor::build(t.storage().clone(), t.layout().slice(self.dim, start, len, 1), t.dtype(), None)
-        };
-        convert(&part(&outputs[0], self.shift, rest), &part(&inputs[0], 0, rest));
-        convert(&part(&outputs[0], 0, self.shift), &part(&inputs[0], rest, self.shift));
+        for (to, from) in self.parts(&outputs[0], &inputs[0]) {
+            convert(&to, &from);
+        }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        for (to, from) in self.parts(&outputs[0], &inputs[0]) {
+            gpu.copy(&from, &to)?;
+        }
+        Ok(true)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let size = ctx.shape(0)[self.dim].max(1);
@@ -113,6 +139,9 @@ impl Op for Triangle {
             }
         });
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        crate::ops::gpu::scan::triangle(gpu, self.upper, self.diagonal, &inputs[0], &outputs[0])
     }
     fn updates(&self) -> bool {
         true

@@ -2,6 +2,7 @@
 
 use super::convert;
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::layout::Shape;
@@ -17,6 +18,22 @@ pub struct ConstantPad {
     /// (before, after), for each dimension.
     pub margins: SmallVec<[(i64, i64); 5]>,
     pub value: Scalar,
+}
+impl ConstantPad {
+    fn widens(&self) -> bool {
+        self.margins.iter().any(|&(before, after)| before > 0 || after > 0)
+    }
+    /// What is copied: the inside of the output, and the part of the input that is not cut off.
+    fn inside(&self, to: &Tensor, from: &Tensor) -> (Tensor, Tensor) {
+        let (mut into, mut part) = (to.layout().clone(), from.layout().clone());
+        for (d, &(before, after)) in self.margins.iter().enumerate() {
+            let len = (part.shape()[d] as i64 + before.min(0) + after.min(0)).max(0) as usize;
+            part = part.slice(d, (-before).max(0) as usize, len, 1);
+            into = into.slice(d, before.max(0) as usize, len, 1);
+        }
+        let seen = |t: &Tensor, layout| Tensor::build(t.storage().clone(), layout, t.dtype(), None);
+        (seen(to, into), seen(from, part))
+    }
 }
 impl Op for ConstantPad {
     fn name(&self) -> &'static str {
@@ -39,18 +56,19 @@ impl Op for ConstantPad {
         new(inputs[0].dtype(), shape)
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
-        let (mut to, mut from) = (outputs[0].layout().clone(), inputs[0].layout().clone());
-        if self.margins.iter().any(|&(before, after)| before > 0 || after > 0) {
+        if self.widens() {
             crate::autograd::no_grad(|| outputs[0].fill_(self.value))?;
         }
-        for (d, &(before, after)) in self.margins.iter().enumerate() {
-            let len = (from.shape()[d] as i64 + before.min(0) + after.min(0)).max(0) as usize;
-            from = from.slice(d, (-before).max(0) as usize, len, 1);
-            to = to.slice(d, before.max(0) as usize, len, 1);
-        }
-        let seen = |t: &Tensor, layout| Tensor::build(t.storage().clone(), layout, t.dtype(), None);
-        convert(&seen(&outputs[0], to), &seen(&inputs[0], from));
+        let (to, from) = self.inside(&outputs[0], &inputs[0]);
+        convert(&to, &from);
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        if self.widens() {
+            gpu.fill(&outputs[0], self.value)?;
+        }
+        let (to, from) = self.inside(&outputs[0], &inputs[0]);
+        gpu.copy(&from, &to).map(|()| true)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let margins = self.margins.iter().map(|&(before, after)| (-before, -after)).collect();

@@ -12,6 +12,7 @@ use super::binary::Operand as Arg;
 use super::reduce::{all_or, reduced};
 use super::ternary::where_op;
 use crate::autograd::{Ctx, no_grad};
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
@@ -111,6 +112,9 @@ impl Op for Find {
             unsafe { find(self.sought, x.dtype(), self.dim, &from, Some(&values), &places) };
         }
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        super::gpu::sort::find(gpu, self.sought, self.dim, &inputs[0], outputs)
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.output(1)
