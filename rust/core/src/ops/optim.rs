@@ -22,7 +22,13 @@ fn dense(x: &Tensor, dtype: DType) -> Result<(Tensor, bool)> {
 }
 
 /// Runs a rule on one parameter: where its memory lies, or by way of dense copies in the dtype of the arithmetic.
-fn apply<R: Rule + OnGpu + Send>(op: &'static str, rule: R, param: &Tensor, grad: &Tensor, state: &[&Tensor]) -> Result<()> {
+fn apply<R: Rule + OnGpu + Send>(
+    op: &'static str,
+    rule: R,
+    param: &Tensor,
+    grad: &Tensor,
+    state: &[&Tensor],
+) -> Result<()> {
     if let Some(odd) = [grad].into_iter().chain(state.iter().copied()).find(|t| t.shape() != param.shape()) {
         return Err(Error::shape(
             op,

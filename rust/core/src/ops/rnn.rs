@@ -243,13 +243,14 @@ impl Recurrent {
 
     /// The backward rule as that of the steps made anew.
     fn step_by_step(&self, ctx: &Ctx) -> Result<Grads> {
-        let given: Vec<Option<Tensor>> =
-            (0..5).map(|i| ctx.optional_input(i)?.as_ref().map(alias).transpose()).collect::<Result<_>>()?;
+        let (twice, recording) = (Modes::current().grad, Modes { grad: true, ..Modes::current() });
+        let given: Vec<Option<Tensor>> = recording
+            .during(|| (0..5).map(|i| ctx.optional_input(i)?.as_ref().map(alias).transpose()).collect::<Result<_>>())?;
         let [Some(x), Some(h0), c0, Some(w), b] = &given[..] else {
             return Err(Error::custom(self.name(), "an input was not kept"));
         };
         let weights = Weights { w, b: b.as_ref(), projection: None };
-        let outputs = unrolled(self, x, h0, c0.as_ref(), &weights)?;
+        let outputs = recording.during(|| unrolled(self, x, h0, c0.as_ref(), &weights))?;
         let wanted: Vec<usize> = (0..outputs.len()).filter(|&i| ctx.some_grad(i).is_some()).collect();
         let roots: Vec<&Tensor> = wanted.iter().map(|&i| &outputs[i]).collect();
         let back: Vec<Option<Tensor>> = wanted.iter().map(|&i| ctx.some_grad(i)).collect();
@@ -257,7 +258,7 @@ impl Recurrent {
         let to: Vec<&Tensor> = needed.iter().filter_map(|&i| given[i].as_ref()).collect();
         let mut grads = ctx.grads();
         if !roots.is_empty() {
-            for (i, grad) in needed.into_iter().zip(autograd::grad(&roots, &to, &back, true, true)?) {
+            for (i, grad) in needed.into_iter().zip(autograd::grad(&roots, &to, &back, twice, twice)?) {
                 grads[i] = grad;
             }
         }

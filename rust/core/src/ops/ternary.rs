@@ -3,6 +3,8 @@
 use super::binary::{Operand, number_beside};
 use super::term::Term;
 use crate::autograd::Ctx;
+use crate::device::wgsl::{Expression, map as pointwise, wide_of};
+use crate::device::{Gpu, Wide};
 use crate::dispatch;
 use crate::dtype::{Constant, DType, Num, Ordered, Scalar, Standing, result_type};
 use crate::error::{Error, Result};
@@ -223,6 +225,18 @@ impl Op for Where {
         // SAFETY: operands of live tensors, a bool and two of the output's dtype; the output is ours.
         iter::for_each(outputs[0].shape(), &operands, &|run| unsafe { choose(size, run) });
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let Some(wide) = wide_of(outputs[0].dtype().compute()) else { return Ok(false) };
+        let expression = Expression {
+            name: "where",
+            text: "select(c, b, a != 0)",
+            operands: &[Wide::I32, wide, wide],
+            result: wide.into(),
+            fields: &Vec::new(),
+            compute: wide,
+        };
+        pointwise(gpu, &expression, &[&inputs[0], &inputs[1], &inputs[2]], &outputs[0])
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(0)

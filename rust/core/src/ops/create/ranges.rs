@@ -1,5 +1,6 @@
 //! Numbers at equal steps, the identity, and indices of parts of a matrix.
 
+use crate::device::{Gpu, upload};
 use crate::dispatch;
 use crate::dtype::{DType, Element, Num, Scalar, default_dtype};
 use crate::error::{Error, Result};
@@ -51,7 +52,17 @@ impl Op for Arange {
         let (start, step) = (self.start.to_i64(), self.step.to_i64());
         fill_with("arange", &outputs[0], |i| start.wrapping_add(step.wrapping_mul(i as i64)))
     }
+    fn gpu(&self, gpu: &Gpu, _: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        send(self, gpu, &outputs[0])
+    }
     crate::attributes!(start, step, len, dtype);
+}
+
+/// Has numbers made here, where they are exact, and sends them.
+fn send(op: &dyn Op, gpu: &Gpu, to: &Tensor) -> Result<bool> {
+    let here = Tensor::empty(to.shape(), to.dtype())?;
+    op.cpu(Inputs(&[]), std::slice::from_ref(&here))?;
+    gpu.copy(&upload(&here, gpu.driver)?, to).map(|()| true)
 }
 
 fn is_int(x: Scalar) -> bool {
@@ -162,6 +173,9 @@ impl Op for Linspace {
                 fill_with("logspace", &outputs[0], |i| base.powf(at(i)))
             }
         }
+    }
+    fn gpu(&self, gpu: &Gpu, _: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        send(self, gpu, &outputs[0])
     }
     crate::attributes!(start, end, steps, base, dtype);
 }

@@ -78,9 +78,11 @@ impl Product<'_> {
             Frame::Deep => ("deep", wgsl!("gemm_deep"), m * n * z, 256),
         };
         let flags = [("UNIT", self.unit), ("SHORT", frame == Frame::Tiled { short: true })];
-        self.shader(gpu, tag).write("out", out).words(&constants).words(self.words).groups(groups, width, || {
-            format!("{}{}{body}", head(self.out.dtype(), &flags), self.text)
-        })?;
+        self.shader(gpu, tag)
+            .write("out", out)
+            .words(&constants)
+            .words(self.words)
+            .groups(groups, width, || format!("{}{}{body}", head(self.out.dtype(), &flags), self.text))?;
         if let Some(scratch) = &scratch {
             let shader = self.shader(gpu, "join").read("parts", scratch).write("out", self.out);
             shader.words(&constants).words(self.words).groups(sides(m * n * z), SIDE, || {
@@ -97,7 +99,14 @@ impl Product<'_> {
 }
 
 /// A convolution, or one of its gradients. Inputs as the op has them: two operands, perhaps a bias.
-pub fn conv(gpu: &Gpu, kind: Kind, p: &Params, inputs: [&Tensor; 2], bias: Option<&Tensor>, out: &Tensor) -> Result<bool> {
+pub fn conv(
+    gpu: &Gpu,
+    kind: Kind,
+    p: &Params,
+    inputs: [&Tensor; 2],
+    bias: Option<&Tensor>,
+    out: &Tensor,
+) -> Result<bool> {
     let (a, b, bias) = (gpu.dense(inputs[0])?, gpu.dense(inputs[1])?, bias.map(|b| gpu.dense(b)).transpose()?);
     let count = |sizes: &[usize; 3]| sizes.iter().product::<usize>();
     let groups = p.groups.max(1);
@@ -150,7 +159,8 @@ pub fn matmul(
         return Ok(true);
     }
     let whole = |layout: &Layout, sizes: [usize; 2]| layout.expand(gpu.op, &[batch, &sizes].concat());
-    let layouts = [whole(a.1, [m, k])?, whole(b.1, [k, n])?, whole(add.map_or(out.1, |(_, layout, _)| layout), [m, n])?];
+    let layouts =
+        [whole(a.1, [m, k])?, whole(b.1, [k, n])?, whole(add.map_or(out.1, |(_, layout, _)| layout), [m, n])?];
     // The batch: neighbouring dimensions that all three step over alike are one.
     let mut dims: Vec<(usize, [isize; 3])> = Vec::new();
     for d in (0..batch.len()).rev().filter(|&d| batch[d] != 1) {

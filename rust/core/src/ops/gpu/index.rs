@@ -27,7 +27,7 @@ pub(super) fn read(
     index: &Tensor,
     out: &Tensor,
 ) -> Result<bool> {
-    let shader = gpu.shader("gather").raw("x", x, x.layout(), Access::Read);
+    let shader = gpu.shader("gather").variant(dims.len()).raw("x", x, x.layout(), Access::Read);
     let shader = shader.raw("index", index, index.layout(), Access::Read).write("out", out);
     let mut shader = shader.word(out.numel()).word(dims.len()).words(&[stride, size]).num(NOT_A_NUMBER);
     for dim in dims.iter().rev() {
@@ -58,22 +58,16 @@ fn keys(gpu: &Gpu, sizes: &[usize], indices: &[&Tensor], common: &[usize]) -> Re
         let wide = gpu.dense(&Tensor::build(index.storage().clone(), layout, index.dtype(), None))?;
         let flags = [("FIRST", k == 0)];
         let shader = gpu.shader("index_keys").variant(tag(&flags)).read("index", &wide).write("out", &keys);
-        shader.word(keys.numel()).word(size).groups(sides(keys.numel()), SIDE, || {
-            format!("{}{}", head(DType::I64, &flags), wgsl!("index_keys"))
-        })?;
+        shader
+            .word(keys.numel())
+            .word(size)
+            .groups(sides(keys.numel()), SIDE, || format!("{}{}", head(DType::I64, &flags), wgsl!("index_keys")))?;
     }
     Ok(keys)
 }
 
 /// `x[…, i, j, …]` for indices of dimensions from `start` on, whose common shape is given.
-pub fn get(
-    gpu: &Gpu,
-    start: usize,
-    x: &Tensor,
-    indices: &[&Tensor],
-    common: &[usize],
-    out: &Tensor,
-) -> Result<bool> {
+pub fn get(gpu: &Gpu, start: usize, x: &Tensor, indices: &[&Tensor], common: &[usize], out: &Tensor) -> Result<bool> {
     if out.numel() == 0 {
         return Ok(true);
     }
@@ -151,7 +145,7 @@ fn write(gpu: &Gpu, how: Meet, include: bool, dims: &[Target], values: &Values, 
         None => (values.index.0, values.index.0, 0),
     };
     let flags = [("SORTED", long), ("INCLUDE", include)];
-    let shader = gpu.shader("scatter").variant(how as i32).variant(tag(&flags));
+    let shader = gpu.shader("scatter").variant(how as i32).variant(tag(&flags)).variant(dims.len());
     let shader = shader.raw("index", index, index.layout(), Access::Read);
     let shader = shader.raw("order", order, order.layout(), Access::Read);
     let shader = shader.raw("source", values.source.0, values.source.0.layout(), Access::Read).write("out", out);
@@ -231,11 +225,7 @@ pub fn put(
     let mut dims: SmallVec<[Target; 5]> = flat.iter().enumerate().map(own).collect();
     let size: usize = out.shape()[start..end].iter().product();
     dims[start] = Target { size, covered: size, index: 0, source: 0 };
-    let values = Values {
-        dim: start,
-        count: keys.numel(),
-        index: (&keys, 1),
-        source: (&source, source.strides()[start]),
-    };
+    let values =
+        Values { dim: start, count: keys.numel(), index: (&keys, 1), source: (&source, source.strides()[start]) };
     write(gpu, if accumulate { Meet::Sum } else { Meet::Last }, true, &dims, &values, out)
 }

@@ -149,12 +149,8 @@ pub fn backward(
     let mean = known.mean.map(|t| gpu.dense(t)).transpose()?;
     let weight = weight.map(|t| gpu.dense(t)).transpose()?;
     let words = over.words(x.numel());
-    let flags = [
-        ("RMS", mean.is_none()),
-        ("FIXED", known.fixed),
-        ("WEIGHT", weight.is_some()),
-        ("VARIANCE", known.variance),
-    ];
+    let flags =
+        [("RMS", mean.is_none()), ("FIXED", known.fixed), ("WEIGHT", weight.is_some()), ("VARIANCE", known.variance)];
     rows::run(gpu, "norm_backward", wgsl!("norm_backward"), [words[0], words[1]], &flags, |s| {
         let s = stats(s.read("g", &g).read("x", &x), mean.as_ref(), &scale, &x);
         s.read("weight", weight.as_ref().unwrap_or(&x)).write("out", &out).words(&words).num(eps)

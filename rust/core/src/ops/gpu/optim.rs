@@ -19,17 +19,13 @@ fn sign(maximize: bool) -> f64 {
 impl Rule for Sgd {
     fn launch(&self, gpu: &Gpu, param: &Tensor, grad: &Tensor, state: &[&Tensor]) -> Result<bool> {
         let velocity = state.first().copied();
-        let flags = [
-            ("MOMENTUM", velocity.is_some()),
-            ("FIRST", self.is_first_step),
-            ("NESTEROV", self.nesterov),
-        ];
+        let flags = [("MOMENTUM", velocity.is_some()), ("FIRST", self.is_first_step), ("NESTEROV", self.nesterov)];
         let shader = gpu.shader("sgd").variant(tag(&flags)).write("param", param).read("grad", grad);
         let shader = shader.write("velocity", velocity.unwrap_or(param)).word(param.numel());
         let shader = shader.num(self.lr).num(self.momentum).num(self.weight_decay).num(1.0 - self.dampening);
-        shader.num(sign(self.maximize)).groups(sides(param.numel()), SIDE, || {
-            format!("{}{}", head(DType::F32, &flags), wgsl!("sgd"))
-        })
+        shader
+            .num(sign(self.maximize))
+            .groups(sides(param.numel()), SIDE, || format!("{}{}", head(DType::F32, &flags), wgsl!("sgd")))
     }
 }
 
@@ -45,8 +41,9 @@ impl Rule for Adam {
         let shader = shader.write("mean", mean).write("square", square).write("most", most.first().unwrap_or(square));
         let shader = shader.word(param.numel()).num(shrink).num(decay).num(1.0 - self.beta1).num(self.beta2);
         let shader = shader.num(1.0 - self.beta2).num(self.lr / self.correction1).num(self.correction2.sqrt());
-        shader.num(self.eps).num(sign(self.maximize)).groups(sides(param.numel()), SIDE, || {
-            format!("{}{}", head(DType::F32, &flags), wgsl!("adam"))
-        })
+        shader
+            .num(self.eps)
+            .num(sign(self.maximize))
+            .groups(sides(param.numel()), SIDE, || format!("{}{}", head(DType::F32, &flags), wgsl!("adam")))
     }
 }

@@ -80,18 +80,20 @@ pub fn scatter(gpu: &Gpu, add: bool, planes: [usize; 2], x: &Tensor, index: &Ten
     let (x, index) = (gpu.dense(x)?, gpu.dense(index)?);
     let flags = [("ADD", add)];
     let shader = gpu.shader("pool_scatter").variant(tag(&flags)).read("x", &x).read("index", &index).write("out", out);
-    shader.word(out.numel()).words(&planes).groups(sides(out.numel()), SIDE, || {
-        format!("{}{}", head(x.dtype(), &flags), wgsl!("pool_scatter"))
-    })
+    shader
+        .word(out.numel())
+        .words(&planes)
+        .groups(sides(out.numel()), SIDE, || format!("{}{}", head(x.dtype(), &flags), wgsl!("pool_scatter")))
 }
 
 /// Elements from the places of planes that an index names.
 pub fn gather(gpu: &Gpu, planes: [usize; 2], x: &Tensor, index: &Tensor, out: &Tensor) -> Result<bool> {
     let (x, index) = (gpu.dense(x)?, gpu.dense(index)?);
     let shader = gpu.shader("pool_gather").read("x", &x).read("index", &index).write("out", out);
-    shader.word(out.numel()).words(&planes).groups(sides(out.numel()), SIDE, || {
-        format!("{}{}", head(x.dtype(), &[]), wgsl!("pool_gather"))
-    })
+    shader
+        .word(out.numel())
+        .words(&planes)
+        .groups(sides(out.numel()), SIDE, || format!("{}{}", head(x.dtype(), &[]), wgsl!("pool_gather")))
 }
 
 pub fn avg(gpu: &Gpu, pool: &Pool, sizes: Sizes, divisor: Option<i64>, x: &Tensor, out: &Tensor) -> Result<bool> {
@@ -105,7 +107,14 @@ pub fn avg(gpu: &Gpu, pool: &Pool, sizes: Sizes, divisor: Option<i64>, x: &Tenso
     })
 }
 
-pub fn avg_backward(gpu: &Gpu, pool: &Pool, sizes: Sizes, divisor: Option<i64>, g: &Tensor, out: &Tensor) -> Result<bool> {
+pub fn avg_backward(
+    gpu: &Gpu,
+    pool: &Pool,
+    sizes: Sizes,
+    divisor: Option<i64>,
+    g: &Tensor,
+    out: &Tensor,
+) -> Result<bool> {
     if !g.dtype().is_float() {
         return Ok(false);
     }

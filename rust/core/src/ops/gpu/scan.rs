@@ -54,7 +54,9 @@ pub fn triangle(gpu: &Gpu, upper: bool, diagonal: i64, x: &Tensor, out: &Tensor)
     let flags = [("UPPER", upper)];
     let diagonal = diagonal.clamp(i32::MIN as i64 / 4, i32::MAX as i64 / 4);
     let shader = gpu.shader("triangle").variant(tag(&flags)).read("x", x).write("out", out);
-    shader.word(out.numel()).words(&[rows, columns]).int(diagonal).groups(sides(out.numel()), SIDE, || {
-        format!("{}{}", head(x.dtype(), &flags), wgsl!("triangle"))
-    })
+    shader
+        .word(out.numel())
+        .words(&[rows, columns])
+        .int(diagonal)
+        .groups(sides(out.numel()), SIDE, || format!("{}{}", head(x.dtype(), &flags), wgsl!("triangle")))
 }

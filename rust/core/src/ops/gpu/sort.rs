@@ -36,7 +36,7 @@ pub(super) fn sorted(
     let (keys, order) = (gpu.scratch(&shape, DType::I32)?, gpu.scratch(&shape, DType::I64)?);
     let float = wide(x) == Wide::F32;
     let flags = [("FLOAT", float), ("DOWN", down)];
-    let shader = gpu.shader("sort_keys").variant(tag(&flags)).raw("x", x, x.layout(), Access::Read);
+    let shader = gpu.shader("sort_keys").variant(tag(&flags)).variant(dims.len()).raw("x", x, x.layout(), Access::Read);
     let shader = shader.write("keys", &keys).write("order", &order).words(&[keys.numel(), length]);
     let mut shader = shader.words(&[n, stride]).word(dims.len());
     for (size, stride) in dims.iter().rev() {
@@ -47,9 +47,11 @@ pub(super) fn sorted(
         let flags = [("LOCAL", local)];
         let pairs = keys.numel() / 2;
         let shader = gpu.shader("sort").variant(tag(&flags)).write("keys", &keys).write("order", &order);
-        shader.word(pairs).words(&words).word(length).groups(pairs.div_ceil(256), 256, || {
-            format!("{}{}", head(DType::I32, &flags), wgsl!("sort"))
-        })
+        shader
+            .word(pairs)
+            .words(&words)
+            .word(length)
+            .groups(pairs.div_ceil(256), 256, || format!("{}{}", head(DType::I32, &flags), wgsl!("sort")))
     };
     step(true, [2, length.min(BLOCK)])?;
     let mut run = 2 * BLOCK;

@@ -6,8 +6,8 @@ use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, new};
-use crate::ops::index::{index_add, masked_fill_scalar, scatter_reduce};
 use crate::ops::gpu::index as on_gpu;
+use crate::ops::index::{index_add, masked_fill_scalar, scatter_reduce};
 use crate::ops::shape::unsqueeze;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
@@ -135,17 +135,25 @@ pub fn embedding_backward(grad: &Tensor, indices: &Tensor, rows: i64, padding: i
     apply(EmbeddingBackward { rows: rows as usize, padding }, [&grad, &indices])
 }
 
+/// A tensor where another one is.
+fn there(x: Tensor, like: &Tensor) -> Result<Tensor> {
+    match like.driver() {
+        None => Ok(x),
+        driver => crate::device::transfer(&x, driver),
+    }
+}
+
 /// Shortens rows that are longer than `max_norm` in the p-norm, in place.
 pub fn embedding_renorm_(weight: &Tensor, indices: &Tensor, max_norm: f64, p: f64) -> Result<()> {
     let indices = index_tensor("embedding_renorm_", indices)?;
     let mut used = indices.to_vec::<i64>()?;
     used.sort_unstable();
     used.dedup();
-    let used = Tensor::from_slice(&used, &[used.len()])?;
+    let used = there(Tensor::from_slice(&used, &[used.len()])?, weight)?;
     autograd::no_grad(|| {
         let rows = get(weight, 0, std::slice::from_ref(&used))?;
         let (count, width) = (rows.shape()[0], rows.shape()[1]);
-        let values = rows.to(DType::F64)?.to_vec::<f64>()?;
+        let values = rows.to_cpu()?.to(DType::F64)?.to_vec::<f64>()?;
         let norm = |row: &[f64]| match p {
             f64::INFINITY => row.iter().fold(0.0, |m: f64, x| m.max(x.abs())),
             2.0 => row.iter().map(|x| x * x).sum::<f64>().sqrt(),
@@ -156,7 +164,7 @@ pub fn embedding_renorm_(weight: &Tensor, indices: &Tensor, max_norm: f64, p: f6
             if norm > max_norm { max_norm / (norm + 1e-7) } else { 1.0 }
         };
         let scales: Vec<f64> = values.chunks(width.max(1)).take(count).map(scale).collect();
-        let scales = Tensor::from_slice(&scales, &[scales.len(), 1])?.to(weight.dtype())?;
+        let scales = there(Tensor::from_slice(&scales, &[scales.len(), 1])?.to(weight.dtype())?, weight)?;
         super::put(weight, 0, std::slice::from_ref(&used), &rows.mul(&scales)?, false, Out::InPlace(weight)).map(|_| ())
     })
 }
@@ -257,9 +265,9 @@ pub fn embedding_bag(weight: &Tensor, indices: &Tensor, offsets: &Tensor, option
         }
     }
     let all = kept.len() == listed.len();
-    let kept = Tensor::from_slice(&kept, &[kept.len()])?;
-    let bag_of = Tensor::from_slice(&bag_of, &[bag_of.len()])?;
-    let sizes = Tensor::from_slice(&sizes, &[bags])?;
+    let kept = there(Tensor::from_slice(&kept, &[kept.len()])?, weight)?;
+    let bag_of = there(Tensor::from_slice(&bag_of, &[bag_of.len()])?, weight)?;
+    let sizes = there(Tensor::from_slice(&sizes, &[bags])?, weight)?;
     let pick = |t: &Tensor| if all { Ok(t.clone()) } else { t.index_select(0, &kept) };
     let mut looked = embedding(weight, &pick(&indices)?, -1, by_freq)?;
     if let Some(w) = weights {

@@ -2,12 +2,13 @@
 
 use crate::autograd::Ctx;
 use crate::device::wgsl::{Expression, map as pointwise, wide_of};
-use crate::device::{Gpu, Wide};
+use crate::device::{Gpu, Wide, upload};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::{index, iter};
-use crate::layout::{Shape, broadcast};
+use crate::layout::{Layout, Shape, broadcast};
 use crate::op::{Grads, Inputs, Keep, Metas, Op, Out, apply, deliver, new};
+use crate::ops::gpu::{index as on_gpu, on_device};
 use crate::ops::shape::{constant_pad_nd, convert, unbind};
 use crate::ops::ternary::{choose, where_op};
 use crate::tensor::Tensor;
@@ -25,6 +26,20 @@ fn bool_mask(op: &'static str, mask: &Tensor) -> Result<()> {
 /// A mask, dense and on the CPU: how many elements it lets through decides on shapes.
 fn seen(mask: &Tensor) -> Result<Tensor> {
     mask.to_cpu()?.detach().contiguous()
+}
+
+/// Where in the row of all elements of a shape a mask lets through.
+fn places(mask: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    let mask = mask.to_cpu()?.detach().expand(shape)?.contiguous()?;
+    let through = bytes(&mask).iter().enumerate().filter(|(_, b)| **b != 0).map(|(i, _)| i as i64);
+    let through: Vec<i64> = through.collect();
+    Tensor::from_slice(&through, &[through.len()])
+}
+
+/// All elements of a dense tensor in a row.
+fn row(x: &Tensor) -> Tensor {
+    let layout = Layout::strided([x.numel()][..].into(), [1][..].into(), x.layout().offset());
+    Tensor::build(x.storage().clone(), layout, x.dtype(), None)
 }
 
 /// The bytes of a dense bool tensor.
@@ -138,6 +153,14 @@ impl Op for MaskedSelect {
         unsafe { index::compress(bytes(&mask), x.dtype().size(), x.ptr(), outputs[0].ptr()) };
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let x = &inputs[0];
+        let shape = broadcast("masked_select", x.shape(), inputs[1].shape())?;
+        let places = upload(&places(&inputs[1], &shape)?, gpu.driver)?;
+        let wide = Tensor::build(x.storage().clone(), x.layout().expand(gpu.op, &shape)?, x.dtype(), None);
+        let row = row(&gpu.dense(&wide)?);
+        on_gpu::get(gpu, 0, &row, &[&places], places.shape(), &outputs[0])
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)
     }
@@ -202,6 +225,15 @@ impl Op for MaskedScatter {
         unsafe { index::expand(bytes(&mask), source.dtype().size(), source.ptr(), outputs[0].ptr()) };
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let to = &outputs[0];
+        gpu.copy(&inputs[0], to)?;
+        let places = upload(&places(&inputs[1], to.shape())?, gpu.driver)?;
+        let source = row(&gpu.dense(&inputs[2])?);
+        let used = source.layout().slice(0, 0, places.numel(), 1);
+        let used = Tensor::build(source.storage().clone(), used, source.dtype(), None);
+        on_gpu::put(gpu, 0, false, &used, &[&places], [places.shape(), places.shape()], &row(to))
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(1)
     }
@@ -242,6 +274,11 @@ impl Op for Nonzero {
         unsafe { index::nonzero(bytes(&inputs[0]), inputs[0].shape(), outputs[0].ptr().cast()) };
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let rows = Tensor::empty(outputs[0].shape(), DType::I64)?;
+        self.cpu(Inputs(&[Some(&seen(&inputs[0])?)]), std::slice::from_ref(&rows))?;
+        gpu.copy(&upload(&rows, gpu.driver)?, &outputs[0]).map(|()| true)
+    }
     crate::attributes!();
 }
 
@@ -279,7 +316,8 @@ pub fn one_hot(x: &Tensor, classes: i64) -> Result<Tensor> {
     if x.dtype() != DType::I64 {
         return fail("one_hot is only applicable to index tensor of type LongTensor.");
     }
-    let values = x.to_vec::<i64>()?;
+    // On a device nobody waits to look at the classes, if their number is given.
+    let values = if on_device(x) && classes > 0 { vec![0; x.numel().min(1)] } else { x.to_vec::<i64>()? };
     if values.is_empty() {
         if classes <= 0 {
             return fail("Can not infer total number of classes from empty tensor.");

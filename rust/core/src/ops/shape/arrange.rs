@@ -64,10 +64,7 @@ impl Roll {
         let part = |t: &Tensor, start: usize, len: usize| {
             Tensor::build(t.storage().clone(), t.layout().slice(self.dim, start, len, 1), t.dtype(), None)
         };
-        [
-            (part(to, self.shift, rest), part(from, 0, rest)),
-            (part(to, 0, self.shift), part(from, rest, self.shift)),
-        ]
+        [(part(to, self.shift, rest), part(from, 0, rest)), (part(to, 0, self.shift), part(from, rest, self.shift))]
     }
 }
 impl Op for Roll {

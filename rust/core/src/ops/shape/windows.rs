@@ -4,6 +4,7 @@
 use super::looks;
 use crate::attribute::MOST;
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::index;
@@ -229,6 +230,14 @@ impl Op for PutBack {
         super::convert(&window, &inputs[0]);
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let window = seen(&*self.window, &outputs[0])?;
+        if window.layout().overlaps_itself() {
+            return Ok(false);
+        }
+        gpu.fill(&outputs[0], crate::dtype::Scalar::Int(0))?;
+        gpu.copy(&inputs[0], &window).map(|()| true)
+    }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(apply_arc(self.window.clone(), Inputs(&[Some(&ctx.grad(0)?)]))?.into_iter().map(Some).collect())
     }
@@ -260,6 +269,10 @@ impl Op for Replace {
         super::convert(&outputs[0], &inputs[0]);
         super::convert(&seen(&*self.window, &outputs[0])?, &inputs[1]);
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        gpu.copy(&inputs[0], &outputs[0])?;
+        gpu.copy(&inputs[1], &seen(&*self.window, &outputs[0])?).map(|()| true)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         // A window on storage wants its own storage, from its beginning.
