@@ -7,11 +7,13 @@ use crate::core::Out;
 use crate::deliver;
 use crate::gate::guard;
 use crate::output::Output;
-use crate::schema::{Form, Param, Signature};
+use crate::schema::{Form, Kind, Param, Signature};
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use rushlight::device::Driver;
+use std::sync::Arc;
 
 pub const MAX_PARAMS: usize = 24;
 pub type Thunk = ffi::PyCFunctionFastWithKeywords;
@@ -180,8 +182,17 @@ impl Overload {
         Ok((slots, overridden))
     }
 
-    /// Runs the function and brings its result where the caller wants it.
+    /// Runs the function with its tensors' device, or the one that it is given, as the place where new tensors go.
     fn finish<'a>(&self, slots: &mut Slots<'a>, call: &Call<'a>) -> PyResult<Bound<'a, PyAny>> {
+        if !crate::device::in_use() {
+            return self.answer(slots, call);
+        }
+        let home = slots.home()?;
+        rushlight::device::with_home(home, || self.answer(slots, call))
+    }
+
+    /// Runs the function and brings its result where the caller wants it.
+    fn answer<'a>(&self, slots: &mut Slots<'a>, call: &Call<'a>) -> PyResult<Bound<'a, PyAny>> {
         match (call.form, call.this) {
             (Form::InPlace, Some(this)) if self.writes => {
                 slots.out = Out::InPlace(class::tensor(this));
@@ -202,6 +213,29 @@ impl Overload {
         }
         let result = (self.run)(slots)?;
         deliver::out(out, result, slots.signature)
+    }
+}
+
+impl Slots<'_> {
+    /// The device that is named, else that of the first tensor, else the default one.
+    #[cold]
+    fn home(&self) -> PyResult<Option<Arc<dyn Driver>>> {
+        let given = || self.signature.params.iter().zip(&self.values).filter_map(|(p, v)| Some((p, (*v)?)));
+        let named = given().find(|(p, v)| p.ty.kind == Kind::Device && !v.is_none());
+        if let Some((_, device)) = named {
+            return crate::types::device(device)?.driver();
+        }
+        for (_, value) in given() {
+            if class::is_tensor(value) {
+                return Ok(class::tensor(value).driver());
+            }
+            if let Some(&first) = args::items(value).first()
+                && class::is_tensor(first)
+            {
+                return Ok(class::tensor(first).driver());
+            }
+        }
+        crate::types::default_device().driver()
     }
 }
 

@@ -14,6 +14,7 @@ mod explain;
 mod functions;
 mod gate;
 mod generator;
+mod gpu;
 mod output;
 mod overrides;
 mod publish;
@@ -31,6 +32,7 @@ fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
     types::install(m)?;
     class::install(m)?;
     generator::install(m)?;
+    device::install(m)?;
     m.add_class::<storage::PyStorage>()?;
     segment::install(m)?;
     overrides::install(m)?;

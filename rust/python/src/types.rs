@@ -7,8 +7,10 @@ use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyString, PyType};
+use rushlight::device::Driver;
 use rushlight::{DType, Tensor};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 // ---------------------------------------------------------------- dtype
@@ -176,6 +178,10 @@ impl Device {
     pub fn is_cpu(self) -> bool {
         self.kind == CPU
     }
+    /// Its driver; none for the CPU.
+    pub fn driver(self) -> PyResult<Option<Arc<dyn Driver>>> {
+        if self.kind == GPU { crate::device::gpu(self.index.unwrap_or(0)).map(Some) } else { Ok(None) }
+    }
     pub fn of(tensor: &Tensor) -> Device {
         if tensor.storage().device_memory().is_none() { Device::CPU } else { Device { kind: GPU, index: Some(0) } }
     }
@@ -225,11 +231,20 @@ pub fn default_device() -> Device {
 }
 
 pub fn set_default_device(device: Device) {
+    if device.kind == GPU {
+        crate::device::set_in_use();
+    }
     DEFAULT_DEVICE.store(device.kind as u32 | device.index.map_or(0, |i| i as u32 + 1) << 8, Relaxed);
 }
 
 /// The tensor on a device; itself if it is there.
 pub fn to_device(tensor: Tensor, device: Option<Device>) -> PyResult<Tensor> {
+    if device.is_none() && crate::device::in_use() {
+        return match rushlight::device::home() {
+            Some(home) => rushlight::device::transfer(&tensor, Some(home)).py(),
+            None => Ok(tensor),
+        };
+    }
     let device = device.unwrap_or_else(default_device);
     if device.is_cpu() && Device::of(&tensor).is_cpu() {
         return Ok(tensor);
@@ -240,7 +255,7 @@ pub fn to_device(tensor: Tensor, device: Option<Device>) -> PyResult<Tensor> {
 #[cold]
 pub fn move_to(tensor: &Tensor, device: Device) -> PyResult<Tensor> {
     match device.kind {
-        CPU => tensor.to_cpu().py(),
+        CPU => rushlight::device::transfer(tensor, None).py(),
         GPU => crate::device::to_gpu(tensor, device.index.unwrap_or(0)),
         META => Err(PyNotImplementedError::new_err("device 'meta' is not in Rushlight yet; make the tensor on 'cpu'")),
         _ => Err(PyRuntimeError::new_err(format!(

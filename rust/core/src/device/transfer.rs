@@ -1,7 +1,7 @@
 //! Tensors on their way between the CPU and a device.
 
 use super::form::Form;
-use super::{Driver, Gpu, storage};
+use super::{Driver, Gpu, device_bytes};
 use crate::autograd::Ctx;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
@@ -50,9 +50,9 @@ pub fn transfer(x: &Tensor, to: Option<Arc<dyn Driver>>) -> Result<Tensor> {
 
 /// A dense copy on the device of a tensor on the CPU, outside of the graph.
 pub fn upload(x: &Tensor, driver: &Arc<dyn Driver>) -> Result<Tensor> {
-    Form::of(x.dtype(), driver)?;
+    let bytes = device_bytes(driver, x.dtype(), x.numel())?;
     let dense = crate::autograd::no_grad(|| x.detach().contiguous())?;
-    let storage = storage(driver, x.dtype(), dense.numel())?;
+    let storage = Storage::on_device(driver.alloc_to_write(bytes)?, x.numel() * x.dtype().size());
     write(&storage, &dense)?;
     Ok(Tensor::build(storage, Layout::contiguous(x.shape()), x.dtype(), None))
 }

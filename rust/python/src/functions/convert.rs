@@ -80,7 +80,12 @@ fn clone(x: &Tensor, format: Format) -> Result<Tensor> {
 
 /// `x.to(…)`: itself if there is nothing to do.
 pub fn to(x: &Tensor, dtype: Option<DType>, device: Option<Device>, copy: bool, format: Format) -> PyResult<Tensor> {
-    let mut result = x.to(dtype.unwrap_or(x.dtype())).py()?;
+    // To the CPU before, to a device after the conversion: the CPU has all dtypes.
+    let mut result = match device {
+        Some(device) if device.is_cpu() => types::to_device(x.clone(), Some(device))?,
+        _ => x.clone(),
+    };
+    result = result.to(dtype.unwrap_or(x.dtype())).py()?;
     if let Some(device) = device {
         result = types::to_device(result, Some(device))?;
     }
