@@ -575,3 +575,27 @@ fn gauss(a: u32, b: u32) -> f32 {
     let u = (f32(a >> 8u) + 1.0) * 5.9604644775390625e-8;
     return sqrt(-2.0 * log(u)) * cos_of(6.283185307179586 * unit(b));
 }
+
+// The natural logarithm; of numbers near 1 by log1p, where that of some devices is rough.
+fn log_of(x: f32) -> f32 {
+    if (x > 0.75 && x < 1.5) {
+        return log1p(x - 1.0);
+    }
+    if (x < 0.0 || is_nan(x)) {
+        return nan();
+    }
+    if (x == 0.0) {
+        return -infinity();
+    }
+    return select(log(x), x, is_inf(x));
+}
+
+fn logit(a: f32, eps: f32) -> f32 {
+    let x = select(min(max(a, eps), 1.0 - eps), a, eps < 0.0 || is_nan(a));
+    return log_of(x / (1.0 - x));
+}
+
+fn gelu_tanh_slope(x: f32) -> f32 {
+    let t = tanh_of(0.7978845608028654 * (x + 0.044715 * x * x * x));
+    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * 0.7978845608028654 * (1.0 + 3.0 * 0.044715 * x * x);
+}

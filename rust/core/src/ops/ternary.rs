@@ -138,17 +138,17 @@ ternary! {
     [TERNARY]
 
     /// a + value · b · c
-    number AddCMul { value: Constant } = addcmul_by as "addcmul": |op, a, b, c| a + op.value.to::<T>() * b * c; "a + f32({value}) * b * c";
+    number AddCMul { value: Constant } = addcmul_by as "addcmul": |op, a, b, c| a + op.value.to::<T>() * b * c; "a + {value} * b * c";
         |needs| Keep::NOTHING.input(2).only_if(needs[1]).and(Keep::NOTHING.input(1).only_if(needs[2]));
         |g, ctx| [g, g * input(ctx, 2) * op.value.scalar, g * input(ctx, 1) * op.value.scalar];
 
     /// a + value · b / c
-    number AddCDiv { value: Constant } = addcdiv_any as "addcdiv": |op, a, b, c| a + (op.value.to::<T>() * b).divide(c); "a + f32({value}) * b / c";
+    number AddCDiv { value: Constant } = addcdiv_any as "addcdiv": |op, a, b, c| a + (op.value.to::<T>() * b).divide(c); "a + {value} * b / c";
         |needs| Keep::NOTHING.input(2).only_if(needs[1] || needs[2]).and(Keep::NOTHING.input(1).only_if(needs[2]));
         |g, ctx| [g, g * (op.value.scalar / input(ctx, 2)), -(g * (op.value.scalar * input(ctx, 1) / (input(ctx, 2) * input(ctx, 2))))];
 
     /// a + c · (b − a): exact at both ends.
-    number Lerp = lerp_any as "lerp": |_, a, b, c| lerp_of(a, b, c); "mix(a, b, c)";
+    number Lerp = lerp_any as "lerp": |_, a, b, c| lerp_of(a, b, c); "select(b - (b - a) * (1 - c), a + c * (b - a), abs(c) < 0.5)";
         |needs| Keep::NOTHING.input(2).only_if(needs[0] || needs[1]).and(Keep::NOTHING.input(0).input(1).only_if(needs[2]));
         |g, ctx| [g * (1.0 - input(ctx, 2)), g * input(ctx, 2), g * (input(ctx, 1) - input(ctx, 0))];
 
@@ -156,7 +156,7 @@ ternary! {
     order Clamp = clamp_tensors as "clamp": |_, a, b, c| {
             let low = if a < b || b.is_nan() { b } else { a };
             if low > c || c.is_nan() { c } else { low }
-        }; "min(max(a, b), c)";
+        }; "least(greatest(a, b), c)";
         |_| Keep::NOTHING.input(0).input(1).input(2);
         |g, ctx| [
             g * (input(ctx, 0).ge(&input(ctx, 1)) * input(ctx, 0).le(&input(ctx, 2))),
