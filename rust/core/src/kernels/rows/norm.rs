@@ -209,7 +209,7 @@ impl LayerNorm {
         let sums = Flat { dtype: x.dtype.compute(), ptr: sums.ptr() };
         let count = W::of_f64(1.0 / n.max(1) as f64);
         split(blocks, (GRAIN / (n * block).max(1)).max(1), &|from, to| {
-            let mut scratch = Scratch::of::<W>(3 * n);
+            let mut scratch = Scratch::of::<W>((2 * TOGETHER + 1) * n);
             let scratch = scratch.ptr().cast::<W>();
             let (rows, rms) = (self.rows, self.rms);
             compiled!('a, W, (
@@ -218,26 +218,39 @@ impl LayerNorm {
                 sums: Flat, sums_wanted: bool,
             ) {
                 for b in from..to {
-                    for r in b * block..((b + 1) * block).min(rows) {
-                        // SAFETY: row r exists; the scratch holds three rows, block b has sums of its own.
+                    let end = ((b + 1) * block).min(rows);
+                    let mut r = b * block;
+                    while r < end {
+                        let some = TOGETHER.min(end - r);
+                        // SAFETY: rows from r on exist; the scratch holds them, block b has sums of its own.
                         unsafe {
-                            let (g, x) = (g.read(r * n, n, scratch), x.read(r * n, n, scratch.add(n)));
-                            let m = mean.map_or(W::ZERO, |m| m.ptr.cast::<W>().add(r).read());
-                            let s = scale.ptr.cast::<W>().add(r).read();
+                            let none: &[W] = &[];
+                            let (mut gs, mut xs, mut ms) = ([none; TOGETHER], [none; TOGETHER], [[W::ZERO; 2]; TOGETHER]);
+                            let mut k = 0;
+                            while k < some {
+                                gs[k] = g.read((r + k) * n, n, scratch.add(2 * k * n));
+                                xs[k] = x.read((r + k) * n, n, scratch.add((2 * k + 1) * n));
+                                let m = mean.map_or(W::ZERO, |m| m.ptr.cast::<W>().add(r + k).read());
+                                ms[k] = [m, scale.ptr.cast::<W>().add(r + k).read()];
+                                k += 1;
+                            }
                             if sums_wanted {
                                 let sums = sums.ptr.cast::<W>().add(b * 2 * n);
                                 let dw = std::slice::from_raw_parts_mut(sums, n);
                                 let db = std::slice::from_raw_parts_mut(sums.add(n), n);
-                                for (((dw, db), g), x) in dw.iter_mut().zip(db).zip(g).zip(x) {
-                                    *dw = *dw + *g * (*x - m) * s;
-                                    *db = *db + *g;
-                                }
+                                add_rows(&gs[..some], &xs[..some], &ms[..some], dw, db);
                             }
                             if let Some(dx) = dx {
-                                let fill = |dx: &mut [W]| row_backward(rms, g, x, [m, s, count], w, dx);
-                                dx.write(r * n, n, scratch.add(2 * n), fill);
+                                let mut k = 0;
+                                while k < some {
+                                    let [m, s] = ms[k];
+                                    let fill = |dx: &mut [W]| row_backward(rms, gs[k], xs[k], [m, s, count], w, dx);
+                                    dx.write((r + k) * n, n, scratch.add(2 * TOGETHER * n), fill);
+                                    k += 1;
+                                }
                             }
                         }
+                        r += some;
                     }
                 }
             });
@@ -265,6 +278,33 @@ impl LayerNorm {
         }
         if let Some(db) = db {
             total(db, 1);
+        }
+    }
+}
+
+/// Rows whose shares of the gradients of weight and bias are added in one pass over these.
+const TOGETHER: usize = 4;
+
+/// Adds the shares of some rows, each with its mean and 1/σ.
+#[inline(always)]
+fn add_rows<W: Float>(g: &[&[W]], x: &[&[W]], m: &[[W; 2]], dw: &mut [W], db: &mut [W]) {
+    let n = dw.len();
+    let db = &mut db[..n];
+    if let ([g0, g1, g2, g3], [x0, x1, x2, x3], &[[m0, s0], [m1, s1], [m2, s2], [m3, s3]]) = (g, x, m) {
+        let ([g0, g1, g2, g3], [x0, x1, x2, x3]) =
+            ([g0, g1, g2, g3].map(|g| &g[..n]), [x0, x1, x2, x3].map(|x| &x[..n]));
+        for i in 0..n {
+            let near = g0[i] * (x0[i] - m0) * s0 + g1[i] * (x1[i] - m1) * s1;
+            let far = g2[i] * (x2[i] - m2) * s2 + g3[i] * (x3[i] - m3) * s3;
+            dw[i] = dw[i] + (near + far);
+            db[i] = db[i] + ((g0[i] + g1[i]) + (g2[i] + g3[i]));
+        }
+        return;
+    }
+    for ((g, x), [m, s]) in g.iter().zip(x).zip(m) {
+        for (((dw, db), g), x) in dw.iter_mut().zip(&mut *db).zip(*g).zip(*x) {
+            *dw = *dw + *g * (*x - *m) * *s;
+            *db = *db + *g;
         }
     }
 }

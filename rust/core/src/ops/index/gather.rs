@@ -217,6 +217,9 @@ impl Op for Scatter {
         }
         in_range(self.name(), at, self.dim, size(to, self.dim))?;
         let source = if source.ndim() == 0 { source.detach().expand(at.shape())? } else { source.clone() };
+        if let Some(list) = self.one_list(at)? {
+            return self.whole_blocks(to, &list, at.shape(), &source);
+        }
         let operands = [operand(to), operand(at), operand(&source)];
         // SAFETY: operands of live tensors, shapes, dtypes and indices checked; the output is ours.
         unsafe { index::scatter(self.dim, to.dtype(), self.reduce.combine(), self.include_self, &operands) };
@@ -302,6 +305,42 @@ impl Op for Scatter {
 }
 
 impl Scatter {
+    /// The index, if it says the same for whole blocks (as one that was expanded does).
+    fn one_list(&self, at: &Tensor) -> Result<Option<Vec<i64>>> {
+        let joins = self.reduce == Reduce::Set || self.reduce == Reduce::Sum && self.include_self;
+        let alike = |d: usize| d == self.dim || at.strides()[d] == 0 || at.shape()[d] == 1;
+        let block: usize = at.shape().iter().skip(self.dim + 1).product();
+        if !joins || block < 8 || !(0..at.ndim()).all(alike) {
+            return Ok(None);
+        }
+        let mut list = at.detach();
+        for d in (0..at.ndim()).filter(|d| *d != self.dim) {
+            list = list.narrow(d as i64, 0, 1)?;
+        }
+        list.to_vec().map(Some)
+    }
+
+    /// Blocks of the source to where the list says.
+    fn whole_blocks(&self, to: &Tensor, list: &[i64], shape: &[usize], source: &Tensor) -> Result<()> {
+        let from = narrowed(&source.detach(), shape)?.contiguous()?;
+        let bytes = to.dtype().size();
+        let dims = |range: std::ops::Range<usize>| -> index::Dims {
+            range.map(|d| (shape[d], to.strides()[d] * bytes as isize)).collect()
+        };
+        let step = to.strides()[self.dim] * bytes as isize;
+        let offsets: Vec<isize> = list.iter().map(|i| *i as isize * step).collect();
+        let (before, after) = (dims(0..self.dim), dims(self.dim + 1..shape.len()));
+        let blocks = index::Blocks { base: to.ptr(), before, offsets: &offsets, after, size: bytes };
+        // SAFETY: the indices have been checked, the shape is inside of both; the source is dense and the output ours.
+        unsafe {
+            match self.reduce {
+                Reduce::Set => index::store(&blocks, from.ptr(), false),
+                _ => index::add(to.dtype(), &blocks, from.ptr(), false),
+            }
+        }
+        Ok(())
+    }
+
     /// Each factor's gradient is the product of the others: the result divided by it, but with care where it is zero.
     fn product_rule(&self, grad: &Tensor, ctx: &Ctx, at: &Tensor) -> Result<(Tensor, Tensor)> {
         let (x, source, y) = (ctx.input(0)?, narrowed(&ctx.input(2)?, at.shape())?, ctx.output(0)?);
