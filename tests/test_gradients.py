@@ -196,7 +196,7 @@ REDUCE: dict[str, Makers] = {
     "trace": lambda: c(r(3, 2)),
     "cov corrcoef": lambda: c(r(2, 4)),
     "diff": [lambda: c(r(4)), lambda: c(r(2, 4), 2, 1, r(2, 1), r(2, 1))],
-    "softmax log_softmax special.special_softmax special.special_log_softmax": lambda: c(r(2, 3), 1),
+    "softmax log_softmax special.softmax special.log_softmax": lambda: c(r(2, 3), 1),
     "_softmax _log_softmax": lambda: c(r(2, 3), 1, False),
     "Tensor.sum_to_size": lambda: c(r(2, 3), 1, 3),
     "_softmax_backward_data _log_softmax_backward_data": lambda: c(r(2, 3), r(2, 3), 1, F64),

@@ -404,25 +404,6 @@ def test_removable_handle():
     handle.remove()
 
 
-def test_summary_writer(tmp_path):
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        with pytest.raises(ModuleNotFoundError, match=r"rushlight\[tensorboard\]"):
-            torch.utils.tensorboard.SummaryWriter(tmp_path)
-        return
-    with torch.utils.tensorboard.SummaryWriter(tmp_path) as writer:
-        writer.add_scalar("loss", torch.tensor(0.5), 1)
-        writer.add_text("note", "hello", 1)
-        writer.add_histogram("weights", torch.arange(10.0), 1)
-        writer.add_image("image", torch.zeros(3, 4, 4), 1)
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(tmp_path))
-    events.Reload()
-    assert events.Scalars("loss")[0].value == 0.5
-
-
 # ---- processes
 
 

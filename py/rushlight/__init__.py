@@ -84,6 +84,10 @@ _ELSEWHERE = {
         "block_diag unique unique_consecutive atleast_1d atleast_2d atleast_3d split lu chain_matmul align_tensors",
         "amp": "autocast GradScaler",
         "_memory": "from_file",
+        "sparse": "sparse_coo_tensor spmm smm hspmm",
+        "amp.autocast_mode": "is_autocast_available is_autocast_enabled set_autocast_enabled get_autocast_dtype "
+        "set_autocast_dtype is_autocast_cpu_enabled set_autocast_cpu_enabled get_autocast_cpu_dtype "
+        "set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",
         "_numeric": "trapezoid trapz cumulative_trapezoid gradient histogramdd segment_reduce",
     }.items()
     for name in names.split()

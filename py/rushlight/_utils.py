@@ -83,6 +83,14 @@ def _set_hooks(tensor: torch.Tensor, hooks: Any) -> None:
             tensor.register_hook(hook)
 
 
+def _rebuild_sparse_tensor(layout: Any, data: tuple) -> torch.Tensor:
+    """A sparse tensor in coordinate form, of (indices, values, size) or these and whether it is coalesced."""
+    if layout != torch.sparse_coo:
+        raise NotImplementedError(f"a sparse tensor of layout {layout} cannot be rebuilt: Rushlight has torch.sparse_coo alone")
+    indices, values, size, *coalesced = data
+    return torch.sparse_coo_tensor(indices, values, tuple(size), is_coalesced=bool(coalesced and coalesced[0]))
+
+
 def _rebuild_parameter(data: torch.Tensor, requires_grad: bool, backward_hooks: Any) -> torch.Tensor:
     param = torch.nn.Parameter(data, requires_grad)
     _set_hooks(param, backward_hooks)
@@ -104,12 +112,6 @@ def _rebuild_from_type_v2(func: Callable, new_type: type, args: tuple, state: An
         tensor.__setstate__(state)
         return tensor
     return _set_obj_state(tensor, state)
-
-
-def _rebuild_sparse_tensor(layout: Any, data: Any) -> Any:
-    raise NotImplementedError(
-        "loading a sparse tensor: Rushlight has no sparse tensors yet; call .to_dense() before saving it in PyTorch"
-    )
 
 
 def _rebuild_qtensor(*args: Any) -> Any:

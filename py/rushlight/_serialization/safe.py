@@ -115,7 +115,7 @@ def _table() -> dict[str, Any]:
     for name in _dtypes:
         if hasattr(torch, name):
             table[f"torch.{name}"] = getattr(torch, name)
-    for name in ("strided", "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"):
+    for name in ("strided", "contiguous_format", "preserve_format", "channels_last", "channels_last_3d", "sparse_coo"):
         if hasattr(torch, name):
             table[f"torch.{name}"] = getattr(torch, name)
     return table

@@ -100,13 +100,20 @@ def check_backward_validity(inputs: Iterable) -> None:
 
 
 class _Random:
-    """The random numbers of the first run, drawn again in the second."""
+    """The random numbers of the first run, drawn again in the second; and autocast as it was."""
 
     def __init__(self, preserve: bool) -> None:
         self._state = torch.get_rng_state() if preserve else None
+        self._autocast = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
     @contextlib.contextmanager
     def again(self) -> Any:
+        on, dtype = self._autocast
+        with torch.autocast("cpu", enabled=on, dtype=dtype), self._drawn_again():
+            yield
+
+    @contextlib.contextmanager
+    def _drawn_again(self) -> Any:
         if self._state is None:
             yield
             return

@@ -179,7 +179,7 @@ class RNNBase(Module):
     # ---- checks
 
     def check_input(self, input: torch.Tensor, batch_sizes: torch.Tensor | None) -> None:
-        if not input.dtype == self._flat_weights[0].dtype and not torch.is_autocast_enabled():
+        if not input.dtype == self._flat_weights[0].dtype and not torch.is_autocast_enabled(input.device.type):
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({self._flat_weights[0].dtype})"
             )

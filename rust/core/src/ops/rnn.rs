@@ -90,6 +90,11 @@ impl Recurrent {
     }
 }
 
+/// A state of another dtype than the weights; under autocast they may differ.
+fn mixed<'a>(hx: &'a [Tensor], w_hh: &Tensor) -> Option<&'a Tensor> {
+    hx.iter().find(|h| h.dtype() != w_hh.dtype()).filter(|_| !Modes::current().autocast)
+}
+
 impl Op for Recurrent {
     fn name(&self) -> &'static str {
         match self.kind {
@@ -384,6 +389,8 @@ impl Layer<'_> {
         let (c0, apart) = (c0.map(wide).transpose()?, apart.map(wide).transpose()?);
         let (gates, h0, w) = (wide(&gates)?, wide(h0)?, wide(self.w_hh)?);
         let outputs = apply_all(op, Inputs(&[Some(&gates), Some(&h0), c0.as_ref(), Some(&w), apart.as_ref()]))?;
+        // Under autocast the state of a GRU stays as wide as it came.
+        let dtype = if kind == Kind::Gru && Modes::current().autocast { dtype.compute() } else { dtype };
         outputs.iter().take(if kind == Kind::Lstm { 3 } else { 2 }).map(|t| t.to(dtype)).collect()
     }
 }
@@ -493,7 +500,7 @@ fn check_layer(op: &'static str, kind: Kind, x: &Tensor, layer: &Layer, hx: &[Te
             return Err(Error::custom(op, text));
         }
     }
-    if let Some(h) = hx.iter().find(|h| h.dtype() != layer.w_hh.dtype()) {
+    if let Some(h) = mixed(hx, layer.w_hh) {
         let (a, b) = (h.dtype().name(), layer.w_hh.dtype().name());
         return Err(Error::custom(op, format!("expected states and weights of the same dtype, but got: {a} != {b}")));
     }
@@ -613,7 +620,7 @@ pub fn cell(
             return fail(format!("{name} must have shape [{rows}], but got {:?}", b.shape()));
         }
     }
-    if let Some(h) = hx.iter().find(|h| h.dtype() != w_hh.dtype()) {
+    if let Some(h) = mixed(hx, w_hh) {
         let (a, b) = (h.dtype().name(), w_hh.dtype().name());
         return fail(format!("expected states and weights of the same dtype, but got: {a} != {b}"));
     }

@@ -1,5 +1,6 @@
 //! Autograd as Python sees it: modes, `backward` and `grad`, hooks, nodes, custom functions.
 
+mod autocast;
 mod function;
 pub mod hooks;
 mod node;
@@ -147,6 +148,7 @@ pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     ] {
         m.add_function(function)?;
     }
+    autocast::install(m)?;
     node::install(m)?;
     function::install(m)?;
     hooks::install(m)

@@ -8,6 +8,7 @@ mod index;
 pub mod make;
 pub mod number;
 pub mod props;
+mod sparse;
 mod special;
 
 use crate::args::{Fit, Object};

@@ -36,11 +36,11 @@ table! {
             => |x: &Tensor, dim: i64, dtype: Option<DType>, out: Out| softmax_of(x, true, dim, dtype, out);
     /// `softmax`.
     special:
-        "special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor"
+        "softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor"
             => |x: &Tensor, dim: i64, dtype: Option<DType>| softmax_of(x, false, dim, dtype, Out::New);
     /// `log_softmax`.
     special:
-        "special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"
+        "log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"
             => |x: &Tensor, dim: i64, dtype: Option<DType>| softmax_of(x, true, dim, dtype, Out::New);
     /// `softmax`, in float32 of a float16 tensor if told.
     fn:

@@ -2,7 +2,7 @@
 
 use crate::call::table;
 use crate::core::{Operand, Out};
-use rushlight::ops::{activation as a, special as s, unary as u};
+use rushlight::ops::{activation as a, binary as b, special as s, unary as u};
 
 table! {
     /// 2ˣ.
@@ -33,6 +33,10 @@ table! {
     special: "log_ndtr(Tensor self, *, Tensor? out=None) -> Tensor" => s::log_ndtr;
     /// −x · log x.
     special: "entr(Tensor self, *, Tensor? out=None) -> Tensor" => s::entr;
+    /// The lower incomplete gamma function P(input, other), regularised.
+    special: "gammainc(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::igamma;
+    /// The upper incomplete gamma function Q(input, other), regularised.
+    special: "gammaincc(Tensor self, Tensor other, *, Tensor? out=None) -> Tensor" => b::igammac;
     /// The modified Bessel function I₀.
     special: "i0(Tensor self, *, Tensor? out=None) -> Tensor" => s::i0;
     /// I₀ scaled by exp(−|x|).

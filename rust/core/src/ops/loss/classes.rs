@@ -1,6 +1,7 @@
 //! Losses against class indices: cross-entropy of logits, and the likelihood of a class in log probabilities.
 
 use super::{Reduction, Term, first, whole_numbers};
+use crate::autocast::full;
 use crate::autograd::{Ctx, Modes};
 use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
@@ -218,6 +219,7 @@ pub fn cross_entropy_loss(
     smoothing: f64,
 ) -> Result<Tensor> {
     const OP: &str = "cross_entropy_loss";
+    let x = &full(x)?;
     if !(0.0..=1.0).contains(&smoothing) {
         let message = format!("label_smoothing must be between 0.0 and 1.0. Got: {smoothing}");
         return Err(Error::custom(OP, message));
@@ -300,6 +302,7 @@ pub fn nll_loss(
     ignore: i64,
 ) -> Result<(Tensor, Tensor)> {
     const OP: &str = "nll_loss";
+    let x = &full(x)?;
     if x.ndim() == 0 {
         return Err(Error::shape(OP, "an input of at least 1 dimension", x.shape()));
     }

@@ -296,6 +296,7 @@ pub fn ctc_loss(
     reduction: Reduction,
     zero_infinity: bool,
 ) -> Result<Tensor> {
+    let logs = &crate::autocast::full(logs)?;
     let single = logs.ndim() == 2;
     let logs = if single { logs.unsqueeze(1)? } else { logs.clone() };
     let targets = if single && targets.ndim() == 1 { targets.unsqueeze(0)? } else { targets.clone() };

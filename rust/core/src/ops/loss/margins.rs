@@ -1,6 +1,7 @@
 //! Losses of margins and distances: formulas in ops.
 
 use super::{Reduction, Term, at_least, choose, whole_numbers};
+use crate::autocast::full;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::op::Out;
@@ -9,13 +10,13 @@ use crate::tensor::Tensor;
 
 /// `log(1 + exp(−target · x))`
 pub fn soft_margin_loss(x: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    let z = -(Term::from(x) * Term::from(target));
+    let z = -(Term::full(x) * Term::full(target));
     reduction.of(z.then(|z| activation::softplus(z, 1.0, 20.0, Out::New)))
 }
 
 /// x where the target is 1, `max(0, margin − x)` where it is −1.
 pub fn hinge_embedding_loss(x: &Tensor, target: &Tensor, margin: f64, reduction: Reduction) -> Result<Tensor> {
-    let (x, t) = (Term::from(x), Term::from(target));
+    let (x, t) = (Term::full(x), Term::full(target));
     let zero = x.then(|x| Tensor::zeros(&[], x.dtype()));
     let far = at_least(&(margin - &x), 0.0);
     let far = choose(&t.then(|t| t.ne(1.0)), far, zero.clone());
@@ -40,7 +41,7 @@ pub fn margin_ranking_loss(
         );
         return Err(Error::custom("margin_ranking_loss", message));
     }
-    let (a, b, t) = (Term::from(a), Term::from(b), Term::from(target));
+    let (a, b, t) = (Term::full(a), Term::full(b), Term::full(target));
     reduction.of(at_least(&(-t * (a - b) + margin), 0.0))
 }
 
@@ -74,7 +75,7 @@ pub fn multi_margin_loss(
     if whole_numbers(OP, target)?.iter().any(|t| !(0..classes as i64).contains(t)) {
         return Err(Error::custom(OP, "target out of range"));
     }
-    let x = x.reshape(&[rows, classes])?;
+    let x = full(x)?.reshape(&[rows, classes])?;
     let target = target.to(DType::I64)?.reshape(&[rows, 1])?;
     let own = Term(x.gather(1, &target));
     let mut z = at_least(&(margin - own + Term::from(&x)), 0.0);
@@ -104,6 +105,7 @@ pub fn multilabel_margin_loss(x: &Tensor, target: &Tensor, reduction: Reduction)
         );
         return Err(Error::custom(OP, message));
     }
+    let x = &full(x)?;
     let rows = x.numel() / classes;
     let targets = whole_numbers(OP, target)?;
     if targets.iter().any(|&t| t >= classes as i64 || t < -1) {
@@ -159,6 +161,7 @@ pub fn triplet_margin_loss(
         );
         return Err(Error::custom("triplet_margin_loss", message));
     }
+    let (anchor, positive, negative) = (&full(anchor)?, &full(positive)?, &full(negative)?);
     let near = Term(pairwise_distance(anchor, positive, p, eps, false));
     let mut far = Term(pairwise_distance(anchor, negative, p, eps, false));
     if swap {
@@ -212,8 +215,9 @@ pub fn cosine_embedding_loss(
         );
         return Err(Error::custom(OP, message));
     }
+    let (a, b, target) = (&full(a)?, &full(b)?, &full(target)?);
     const EPS: f64 = 1e-12;
-    let (a, b, t) = (Term::from(a), Term::from(b), Term::from(target));
+    let (a, b, t) = (Term::full(a), Term::full(b), Term::full(target));
     let dim = [target.ndim() as i64];
     let sum = |t: Term| t.then(|t| t.sum(&dim, false));
     let norms = (sum(&a * &a) + EPS) * (sum(&b * &b) + EPS);

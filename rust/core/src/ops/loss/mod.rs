@@ -14,6 +14,7 @@ pub use margins::{
 use super::binary::{Operand, common_dtype, xlogy};
 use super::ternary::{clamp, where_op};
 use super::{Term, activation, index};
+use crate::autocast::full;
 use crate::autograd::{Ctx, Modes, no_grad};
 use crate::dtype::Scalar;
 use crate::error::{Error, Result};
@@ -55,7 +56,8 @@ impl Reduction {
 
 /// Input and target in one dtype.
 fn together(x: &Tensor, target: &Tensor) -> Result<(Term, Term)> {
-    let dtype = common_dtype(x, target);
+    let (x, target) = (full(x)?, full(target)?);
+    let dtype = common_dtype(&x, &target);
     Ok((x.to(dtype)?.into(), target.to(dtype)?.into()))
 }
 
@@ -169,6 +171,7 @@ pub fn binary_cross_entropy(
     reduction: Reduction,
 ) -> Result<Tensor> {
     const OP: &str = "binary_cross_entropy";
+    let (x, target) = (&full(x)?, &full(target)?);
     if x.dtype() != target.dtype() {
         let message = format!("Found dtype {} but expected {}", target.dtype().scalar_name(), x.dtype().scalar_name());
         return Err(Error::custom(OP, message));
@@ -192,7 +195,7 @@ pub fn binary_cross_entropy_with_logits(
     pos_weight: Option<&Tensor>,
     reduction: Reduction,
 ) -> Result<Tensor> {
-    let (x, t) = (Term::from(x), Term::from(target));
+    let (x, t) = (Term::full(x), Term::full(target));
     let log = x.then(|x| activation::log_sigmoid(x, Out::New));
     let log = match pos_weight {
         Some(p) => log * ((Term::from(p) - 1.0) * &t + 1.0),
@@ -206,7 +209,7 @@ pub fn kl_div(x: &Tensor, target: &Tensor, reduction: Reduction, log_target: boo
     if x.dtype().is_complex() || target.dtype().is_complex() {
         return Err(Error::custom("kl_div", "kl_div: Complex inputs not supported."));
     }
-    let (x, t) = (Term::from(x), Term::from(target));
+    let (x, t) = (Term::full(x), Term::full(target));
     reduction.of(match log_target {
         true => t.exp() * (&t - &x),
         false => t.then(|t| xlogy(t.into(), t.into(), Out::New)) - &t * &x,
@@ -222,7 +225,7 @@ pub fn poisson_nll_loss(
     eps: f64,
     reduction: Reduction,
 ) -> Result<Tensor> {
-    let (x, t) = (Term::from(x), Term::from(target));
+    let (x, t) = (Term::full(x), Term::full(target));
     let mut loss = if log_input { x.exp() - &t * &x } else { &x - &t * (&x + eps).log() };
     if full {
         let stirling = &t * t.log() - &t + (&t * std::f64::consts::TAU).log() * 0.5;

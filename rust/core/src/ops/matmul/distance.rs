@@ -158,6 +158,7 @@ fn fail<T>(op: &'static str, text: String) -> Result<T> {
 /// `mode` says when squares may come from a product of matrices, for p = 2: 0 or none, if there are more than 25 rows; 1,
 /// always; 2, never.
 pub fn cdist(x: &Tensor, y: &Tensor, p: f64, mode: Option<i64>) -> Result<Tensor> {
+    let (x, y) = (&crate::autocast::full(x)?, &crate::autocast::full(y)?);
     for (name, t) in [("X1", x), ("X2", y)] {
         if !t.dtype().is_float() {
             let text = format!("cdist only supports floating-point dtypes, {name} got: {}", t.dtype().scalar_name());

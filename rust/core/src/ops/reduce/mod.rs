@@ -359,6 +359,7 @@ pub fn nanmean(x: &Tensor, dims: &[i64], keepdim: bool, dtype: Option<DType>) ->
 
 /// The product of all elements, or along one dimension.
 pub fn prod(x: &Tensor, dim: Option<i64>, keepdim: bool, dtype: Option<DType>, out: Out) -> Result<Tensor> {
+    let x = &crate::autocast::full(x)?;
     let to = sum_dtype(x, dtype);
     let dims: &[i64] = dim.as_slice();
     fold(&if to == DType::Bool { x.to(to)? } else { brought(x, to)? }, Fold::Prod, dims, keepdim, to, out)
