@@ -295,10 +295,8 @@ pub fn matrix_power(x: &Tensor, n: i64) -> Result<Tensor> {
         return fail(op, format!("{text} {rows} by {columns} matrices"));
     }
     if n < 0 {
-        return Err(Error::NotImplemented {
-            op,
-            what: "a negative power here (raise the inverse to the positive power)",
-        });
+        let n = n.checked_neg().ok_or_else(|| Error::argument(op, "a power above -2^63", n))?;
+        return matrix_power(&crate::ops::linalg::inv(x)?, n);
     }
     if n == 0 {
         // A copy that is written over: what flows back through it is zero, but it flows.

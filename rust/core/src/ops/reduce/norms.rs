@@ -93,18 +93,12 @@ fn of_singular_values(
         None => x.clone(),
     };
     let moved = crate::ops::shape::movedim(&x, &dims, &[-2, -1])?;
-    let norm = fold(&singular_values(&moved)?)?;
+    let norm = fold(&crate::ops::linalg::svdvals(&moved)?)?;
     if !keepdim {
         return Ok(norm);
     }
     let (first, second) = (dims[0].min(dims[1]), dims[0].max(dims[1]));
     norm.unsqueeze(first)?.unsqueeze(second)
-}
-
-/// The singular values of each matrix, the greatest first.
-fn singular_values(_: &Tensor) -> Result<Tensor> {
-    let what = "singular values, which this order needs ('fro', 1, -1, inf and -inf do not)";
-    Err(Error::NotImplemented { op: MATRIX, what })
 }
 
 /// `torch.linalg.norm`: of all numbers as one vector if no order is named, else of a vector or a matrix, by the number of
