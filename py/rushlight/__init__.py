@@ -80,14 +80,15 @@ _ELSEWHERE = {
         "random": "manual_seed seed initial_seed get_rng_state set_rng_state fork_rng default_generator",
         "storage": "TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage LongStorage IntStorage "
         "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage",
-        "functional": "einsum norm stft istft meshgrid cartesian_prod cdist broadcast_tensors broadcast_shapes tensordot "
-        "block_diag unique unique_consecutive atleast_1d atleast_2d atleast_3d split lu chain_matmul align_tensors",
+        "functional": "einsum norm meshgrid cartesian_prod cdist broadcast_tensors broadcast_shapes tensordot "
+        "block_diag unique unique_consecutive atleast_1d atleast_2d atleast_3d split chain_matmul align_tensors",
         "amp": "autocast GradScaler",
         "_memory": "from_file",
         "sparse": "sparse_coo_tensor spmm smm hspmm",
         "amp.autocast_mode": "is_autocast_available is_autocast_enabled set_autocast_enabled get_autocast_dtype "
         "set_autocast_dtype is_autocast_cpu_enabled set_autocast_cpu_enabled get_autocast_cpu_dtype "
         "set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",
+        "_lowrank": "svd_lowrank pca_lowrank",
         "_numeric": "trapezoid trapz cumulative_trapezoid gradient histogramdd segment_reduce",
     }.items()
     for name in names.split()

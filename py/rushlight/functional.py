@@ -8,6 +8,7 @@ from typing import Any
 import rushlight as torch
 from rushlight import _rushlight
 from rushlight._functional_products import cdist, chain_matmul, einsum, tensordot
+from rushlight._rushlight import istft, lu, stft
 from rushlight.overrides import handle_torch_function, has_torch_function
 
 _VF = _rushlight._VF
@@ -23,8 +24,11 @@ __all__ = [
     "cdist",
     "chain_matmul",
     "einsum",
+    "istft",
+    "lu",
     "meshgrid",
     "split",
+    "stft",
     "tensordot",
 ]
 

@@ -141,7 +141,7 @@ fn fields<'py, const N: usize>(
 fn make_class(py: Python, signature: &Signature) -> PyResult<Py<PyAny>> {
     let names: Option<Vec<&'static str>> = signature.return_fields().map(|(_, name)| name).collect();
     let Some(names) = names.filter(|names| names.len() > 1) else { return Ok(py.None()) };
-    return_type(py, signature.name, &names)
+    return_type(py, &signature.result_name, &names)
 }
 
 pub fn return_type(py: Python, name: &str, names: &[&'static str]) -> PyResult<Py<PyAny>> {
@@ -178,7 +178,7 @@ pub fn return_type(py: Python, name: &str, names: &[&'static str]) -> PyResult<P
 #[pyfunction]
 pub fn _return_type(py: Python, name: &str) -> PyResult<Py<PyAny>> {
     for function in crate::functions::all() {
-        for signature in function.signatures(py)?.iter().filter(|s| s.name == name && s.returns.starts_with('(')) {
+        for signature in function.signatures(py)?.iter().filter(|s| s.result_name == name && s.returns.starts_with('(')) {
             let class = signature.result_class.get_or_try_init(py, || make_class(py, signature))?;
             if !class.is_none(py) {
                 return Ok(class.clone_ref(py));

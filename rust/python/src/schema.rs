@@ -48,6 +48,8 @@ pub struct Signature {
     pub numbers: u32,
     /// Whether all of them may be numbers at once.
     pub only_numbers: bool,
+    /// The name of the class of several results: `max`, `linalg_svd`.
+    pub result_name: String,
     pub(crate) result_class: PyOnceLock<Py<PyAny>>,
 }
 
@@ -140,6 +142,7 @@ impl Signature {
             deprecated,
             numbers,
             only_numbers: only_numbers || this.is_none(),
+            result_name: name.to_string(),
             result_class,
         })
     }

@@ -4,7 +4,7 @@ use crate::call::table;
 use crate::core::{Dims, Operand};
 use rushlight::ops::linalg as l;
 use rushlight::ops::reduce::{Order, order_of};
-use rushlight::{Result, Scalar, Tensor};
+use rushlight::{Error, Result, Scalar, Tensor};
 
 fn cond(x: &Tensor, p: Option<Scalar>) -> Result<Tensor> {
     let order = p.map(|p| order_of("linalg.cond", p)).transpose()?;
@@ -66,6 +66,11 @@ table! {
             => l::lu_factor_ex;
     /// P, L and U with A = P·L·U.
     linalg: "lu(Tensor A, *, bool pivot=True, Tensor[]? out=None) -> (Tensor P, Tensor L, Tensor U)" => l::lu;
+    /// L and U in one matrix, the pivots, and, if asked for, where a pivot is zero. (`torch.linalg.lu_factor` is its successor.)
+    fn method: "lu(Tensor self, bool pivot=True, bool get_infos=False) -> Tensor" => |a: &Tensor, pivot: bool, infos: bool| {
+        let (lu, pivots, info) = l::lu_factor_ex(a, pivot, !infos)?;
+        Ok::<_, Error>(if infos { vec![lu, pivots, info] } else { vec![lu, pivots] })
+    };
     /// X of A·X = B from the factors of `lu_factor`; `left=False` and `adjoint=True` as their names say.
     linalg:
         "lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor? out=None) -> Tensor"

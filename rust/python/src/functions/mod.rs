@@ -59,7 +59,7 @@ macro_rules! tables {
         pub const TABLES: &[&[&Function]] = &[$($family::TABLE),*];
     };
 }
-tables! { tensor convert grad pointwise unary activation special reduce shape create index matmul linalg conv pool nn random sort softmax loss optim attention rnn upsample }
+tables! { tensor convert grad pointwise unary activation special reduce shape create index matmul linalg fft conv pool nn random sort softmax loss optim attention rnn upsample }
 
 /// All functions.
 pub fn all() -> impl Iterator<Item = &'static &'static Function> {

@@ -6,6 +6,8 @@ use rushlight::ops::{activation as a, binary as b, logic as l, ternary as t};
 use rushlight::{Result, Scalar, Tensor};
 
 table! {
+    /// `other / self`, as Python 2 called it.
+    method: "__rdiv__(Tensor self, Scalar|Tensor other) -> Tensor" => |x: &Tensor, other: Operand| b::div(other, x.into(), Out::New);
     /// `input + alpha · other`, with broadcasting and type promotion.
     fn method inplace:
         "add(Tensor self, Tensor other, *, Scalar alpha=1, Tensor? out=None) -> Tensor" => b::add_with_alpha,

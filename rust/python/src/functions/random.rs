@@ -7,7 +7,7 @@ use crate::core::{Dims, Out};
 use crate::types::MemoryFormat;
 use pyo3::prelude::*;
 use rushlight::ops::random::{self as r, Dist};
-use rushlight::{DType, Generator, Tensor};
+use rushlight::{DType, Generator, Scalar, Tensor};
 
 type Gen = Option<Generator>;
 type Format = Option<MemoryFormat>;
@@ -80,6 +80,11 @@ table! {
     /// Overwrites x with numbers drawn evenly from [from, to).
     method: "uniform_(Tensor self, float from=0, float to=1, *, Generator? generator=None) -> Tensor"
         => |x: &Tensor, from: f64, to: f64, generator: Gen| r::draw_(x, Dist::Uniform { from, to }, generator);
+    /// x where it is positive; elsewhere times a number drawn evenly from [lower, upper), or times their mean unless `training`.
+    fn inplace:
+        "rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) -> Tensor"
+            => |x: &Tensor, lower: Scalar, upper: Scalar, train: bool, generator: Gen|
+                r::rrelu(x, lower.to_f64(), upper.to_f64(), train, generator);
     /// Overwrites x with normal numbers.
     method: "normal_(Tensor self, float mean=0, float std=1, *, Generator? generator=None) -> Tensor"
         => |x: &Tensor, mean: f64, std: f64, generator: Gen| r::draw_(x, Dist::Normal { mean, std }, generator);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::autograd::Ctx;
+use crate::kernels::linalg::triangular::{Triangle, solve as solve_triangle};
 use crate::kernels::linalg::{cholesky as kernel, qr};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply_all};
+use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply, apply_all};
 use smallvec::smallvec;
 
 /// L of A = L·Lᴴ, from the lower triangle of A; and what went wrong, 0 for nothing.
@@ -72,24 +73,64 @@ pub fn cholesky(a: &Tensor, upper: bool) -> Result<Tensor> {
     Ok(cholesky_ex(a, upper, true)?.0)
 }
 
+/// X of A·X = B, from A's factor, which is the triangle named of input 1. B and the factor have one batch.
+#[derive(Debug)]
+pub struct CholeskySolve {
+    pub upper: bool,
+}
+
+impl Op for CholeskySolve {
+    fn name(&self) -> &'static str {
+        "cholesky_solve"
+    }
+    fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        Ok(smallvec![Meta::New(inputs[0].dtype(), inputs[0].shape().into())])
+    }
+    fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
+        let (b, a, to) = (Stack::matrices(&inputs[0]), Stack::matrices(&inputs[1]), Stack::matrices(&outputs[0]));
+        let kind = |adjoint| Triangle { upper: self.upper, unit: false, adjoint };
+        in_field!(inputs[0].dtype(), F => for_each(b.batch(), 2 * a.rows * a.rows * b.cols.max(1), |i| {
+            let (factor, mut x) = (a.get::<F>(i), b.get::<F>(i));
+            solve_triangle(&factor, &mut x, kind(self.upper));
+            solve_triangle(&factor, &mut x, kind(!self.upper));
+            to.put(i, &x);
+        }));
+        Ok(())
+    }
+    fn keep(&self, needs: &[bool]) -> Keep {
+        Keep::NOTHING.input(1).and(Keep::NOTHING.output(0).only_if(needs[1]))
+    }
+    fn backward(&self, ctx: &Ctx) -> Result<Grads> {
+        let mut grads = ctx.grads();
+        let factor = ctx.input(1)?;
+        let gb = apply(CholeskySolve { upper: self.upper }, [&ctx.grad(0)?, &factor])?;
+        if ctx.needs(1) {
+            // As PyTorch has it: of the whole matrix, whose other triangle is taken for zeros that may move.
+            let product = Term::from(&gb).mm(&Term::from(ctx.output(0)?).h());
+            let both = &product + &product.h();
+            let factor = Term::from(factor);
+            grads[1] = Some((-if self.upper { factor.triu(0).mm(&both) } else { both.mm(&factor.tril(0)) }).0?);
+        }
+        grads[0] = Some(gb);
+        Ok(grads)
+    }
+    fn attributes(&self) -> Attributes {
+        vec![("upper", self.upper.into())]
+    }
+}
+
 /// X of A·X = B, from A's factor.
 pub fn cholesky_solve(b: &Tensor, factor: &Tensor, upper: bool) -> Result<Tensor> {
     let op = "cholesky_solve";
     for (name, x) in [("b", b), ("u", factor)] {
         if x.ndim() < 2 {
-            return fail(
-                op,
-                format!("{name} should have at least 2 dimensions, but has {} dimensions instead", x.ndim()),
-            );
+            return fail(op, format!("{name} should have at least 2 dimensions, but has {} dimensions instead", x.ndim()));
         }
     }
     check_square(op, "A", factor)?;
     check_system(op, factor, b)?;
     let (factor, b) = broadcast_batches(op, factor, b)?;
-    let turned = adjoint(&factor)?;
-    let (first, second) = if upper { (&turned, &factor) } else { (&factor, &turned) };
-    let middle = triangular(first, &b, Form { upper: false, unit: false })?;
-    triangular(second, &middle, Form { upper: true, unit: false })
+    apply(CholeskySolve { upper }, [&b, &factor])
 }
 
 /// A⁻¹ from A's factor.

@@ -105,6 +105,11 @@ fn check_tau(op: &'static str, a: &Tensor, tau: &Tensor, most: usize) -> Result<
 /// Q·C, or Qᴴ·C if `turned`, one reflection at a time, in ops.
 fn reflect(a: &Tensor, tau: &Tensor, c: &Tensor, turned: bool) -> Result<Tensor> {
     let (mut c, k, n) = (c.clone(), tau.shape()[tau.ndim() - 1], sizes(a).1);
+    if k == 0 {
+        // Nothing to reflect, but gradients of zero flow.
+        let none = tau.sum(&[-1], true)?.unsqueeze(-1)?;
+        return c.add(&none);
+    }
     let vectors = with_ones(&tril(&a.narrow(-1, 0, k.min(n))?, -1, Out::New)?)?;
     for i in 0..k {
         let i = if turned { i } else { k - 1 - i };

@@ -41,5 +41,8 @@ impl Op for MatrixExp {
 }
 
 pub fn matrix_exp(a: &Tensor) -> Result<Tensor> {
+    if matches!(a.dtype(), DType::F16 | DType::BF16) {
+        return apply(MatrixExp {}, [&a.to(DType::F32)?])?.to(a.dtype());
+    }
     apply(MatrixExp {}, [a])
 }

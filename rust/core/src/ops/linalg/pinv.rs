@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::autograd::{Ctx, no_grad};
-use crate::kernels::linalg::svd as singular;
-use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, apply};
+use crate::kernels::linalg::{eigh, svd as singular};
+use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply};
 use crate::ops::binary;
 use smallvec::smallvec;
 
 /// The pseudoinverse; singular values that are at most the second input (one number for each matrix) count as zero.
 #[derive(Debug)]
-pub struct Pinv {}
+pub struct Pinv {
+    /// The matrices are Hermitian, and only their lower triangles read.
+    pub hermitian: bool,
+}
 
 impl Op for Pinv {
     fn name(&self) -> &'static str {
@@ -24,14 +27,18 @@ impl Op for Pinv {
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         let (a, least) = (Stack::matrices(&inputs[0]), Stack::numbers(&inputs[1]));
         let to = Stack::matrices(&outputs[0]);
+        let single = inputs[0].dtype().to_real() == DType::F32;
         let failed = std::sync::atomic::AtomicBool::new(false);
         in_field!(inputs[0].dtype(), F => for_each(a.batch(), 20 * cost(&a), |b| {
             let k = a.rows.min(a.cols);
-            match singular::svd(a.get::<F>(b), Some([k, k])) {
+            let parts = if self.hermitian { spectral(a.get::<F>(b)) } else { singular::svd(a.get::<F>(b), Some([k, k])) };
+            match parts {
                 Some((u, s, mut v)) => {
                     let least = least.get::<f64>(b).data[0];
                     for (j, &s) in s.iter().enumerate() {
-                        let by = if s > least { 1.0 / s } else { 0.0 };
+                        // Compared as the program would see it.
+                        let seen = if single { s as f32 as f64 } else { s }.abs();
+                        let by = if seen > least { 1.0 / s } else { 0.0 };
                         v.col_mut(j).iter_mut().for_each(|x| *x = x.scale(by));
                     }
                     to.put(b, &v.mul(&u.adjoint()));
@@ -60,6 +67,15 @@ impl Op for Pinv {
         grad = grad + (&right - &right.mm(&p).mm(&a));
         Ok(smallvec![Some(grad.0?), None])
     }
+    fn attributes(&self) -> Attributes {
+        vec![("hermitian", self.hermitian.into())]
+    }
+}
+
+/// Eigenvectors and eigenvalues in the places of singular vectors and values; the values may be negative.
+fn spectral<F: Field>(a: Mat<F>) -> Option<(Mat<F>, Vec<f64>, Mat<F>)> {
+    let (values, vectors) = eigh::eigh(a, true)?;
+    Some((vectors.clone(), values, vectors))
 }
 
 /// A tolerance as it is given: a number, or one for each matrix.
@@ -112,16 +128,9 @@ pub fn pinv(a: &Tensor, atol: Tolerance, rtol: Tolerance, hermitian: bool) -> Re
     if a.numel() == 0 {
         return a.reshape(&join(batch(a), &[n, m]));
     }
-    if hermitian {
-        let (w, v) = eigh(a, "L")?;
-        let size = w.detach().abs()?;
-        let small = size.le(&threshold(a, &size, atol, rtol)?.unsqueeze(-1)?)?;
-        let inverse = where_op((&small).into(), 0.0.into(), (&w.reciprocal()?).into(), Out::New)?;
-        return v.mul(&inverse.unsqueeze(-2)?)?.matmul(&adjoint(&v)?);
-    }
-    let values = no_grad(|| svdvals(&a.detach()))?;
+    let values = no_grad(|| if hermitian { eigvalsh(&a.detach(), "L")?.abs() } else { svdvals(&a.detach()) })?;
     let least = threshold(a, &values, atol, rtol)?.expand(batch(a))?;
-    apply(Pinv {}, [a, &least])
+    apply(Pinv { hermitian }, [a, &least])
 }
 
 /// The number of singular values that count; of eigenvalues, if the matrix is said to be Hermitian.
@@ -185,8 +194,7 @@ pub fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -
     let residuals = if m > n && (full || driver == "gels") {
         let left = a.matmul(&x)?.sub(&column)?;
         let size = if left.dtype().is_complex() { left.mul(&left.conj()?)?.real()? } else { left.square()? };
-        let sums = size.sum(&[-2], false)?;
-        sums
+        size.sum(&[-2], false)?
     } else {
         empty(real)?
     };

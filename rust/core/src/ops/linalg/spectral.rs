@@ -75,7 +75,9 @@ impl Op for Eigh {
         }
         let Some(inner) = inner else { return Ok(ctx.grads()) };
         let inner = inner.then(|x| x.to(ctx.dtype(0)));
-        Ok(smallvec![Some(v.mm(&inner).mm(&v.h()).0?)])
+        let grad = v.mm(&inner).mm(&v.h());
+        // Only the Hermitian part moves the result.
+        Ok(smallvec![Some(((&grad + &grad.h()) * 0.5).0?)])
     }
     fn attributes(&self) -> Attributes {
         vec![("vectors", self.vectors.into())]

@@ -279,3 +279,23 @@ pub fn multinomial(weights: &Tensor, samples: i64, replacement: bool, generator:
     let op = Multinomial { samples, replacement, generator: chosen(generator) };
     Ok(apply_all(op, Inputs(&[Some(&weights.detach())]))?.swap_remove(0))
 }
+
+/// x where it is positive; elsewhere times a number drawn evenly from [lower, upper), or times their mean unless it is trained.
+pub fn rrelu(x: &Tensor, lower: f64, upper: f64, train: bool, generator: Option<Generator>) -> Result<Tensor> {
+    if lower.is_nan() || upper.is_nan() || lower > upper {
+        let text = format!("Lower bound should be less than or equal to the upper bound, got {lower} and {upper}");
+        return Err(Error::custom("rrelu", text));
+    }
+    if !train {
+        return crate::ops::activation::leaky_relu(x, ((lower + upper) / 2.0).into(), crate::op::Out::New);
+    }
+    // Only what is not positive draws, in the order of the elements.
+    let noise = crate::autograd::no_grad(|| {
+        let below = x.detach().le(0.0)?;
+        let count = below.sum(&[], false)?.item()?.to_i64() as usize;
+        let drawn = draw(Dist::Uniform { from: lower, to: upper }, &[count], DType::F64, generator)?.to(x.dtype())?;
+        let ones = Tensor::ones(x.shape(), x.dtype())?;
+        crate::ops::index::masked_scatter(&ones, &below, &drawn, crate::op::Out::New)
+    })?;
+    x.mul(&noise)
+}

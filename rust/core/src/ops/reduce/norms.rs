@@ -1,6 +1,6 @@
 //! Norms of matrices, and `linalg.norm`, which is a vector's or a matrix's by what it is asked for.
 
-use super::{amax, amin, vector_norm};
+use super::{amax, amin, sum, vector_norm};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::layout::wrap_dims;
@@ -65,19 +65,28 @@ pub fn matrix_norm(
     let least = p < 0.0;
     if p.abs() == 2.0 {
         return of_singular_values(x, [rows, columns], keepdim, dtype, |s| {
-            if least { amin(s, &[-1], false, Out::New) } else { amax(s, &[-1], false, Out::New) }
+            match least {
+                true => amin(s, &[-1], false, Out::New),
+                false if s.shape().last() == Some(&0) => s.sum(&[-1], false),
+                false => amax(s, &[-1], false, Out::New),
+            }
         });
     }
-    let (sum, mut over) = match p.abs() {
+    let (along, mut over) = match p.abs() {
         1.0 => (rows, columns),
         f64::INFINITY => (columns, rows),
         _ => return Err(Error::custom(MATRIX, format!("{MATRIX}: Order {p} not supported."))),
     };
-    let sums = vector_norm(x, 1.0, &[sum], keepdim, dtype, Out::New)?;
-    if !keepdim && sum < over {
+    let sums = vector_norm(x, 1.0, &[along], keepdim, dtype, Out::New)?;
+    if !keepdim && along < over {
         over -= 1;
     }
-    if least { amin(&sums, &[over], keepdim, out) } else { amax(&sums, &[over], keepdim, out) }
+    // The greatest of none is 0, which no norm is below.
+    match least {
+        true => amin(&sums, &[over], keepdim, out),
+        false if sums.shape().get(over as usize) == Some(&0) => sum(&sums, &[over], keepdim, None, out),
+        false => amax(&sums, &[over], keepdim, out),
+    }
 }
 
 /// A norm that is a function of the singular values.

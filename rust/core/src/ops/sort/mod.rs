@@ -69,8 +69,9 @@ impl Op for Find {
             _ => false,
         };
         if fails {
+            let what = if self.many() { "index" } else { "number" };
             let message =
-                format!("{}(): selected index k out of range for dimension {} of size {n}", self.name(), self.dim);
+                format!("{}(): selected {what} k out of range for dimension {} of size {n}", self.name(), self.dim);
             return Err(Error::custom(self.name(), message));
         }
         if !self.many() && n == 0 {
