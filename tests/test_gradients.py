@@ -385,6 +385,7 @@ LOSS: dict[str, Makers] = {
 }
 
 NORM: dict[str, Makers] = {
+    "rrelu": [lambda: c(apart(2, 3)), lambda: c(apart(2, 3), 0.1, 0.4, True)],
     "layer_norm": [lambda: c(r(2, 3), (3,), r(3), r(3)), lambda: c(r(2, 2, 2), (2, 2))],
     "native_layer_norm": lambda: c(r(2, 3), (3,), r(3), r(3), 1e-5),
     "rms_norm": lambda: c(r(2, 3), (3,), r(3)),
@@ -435,6 +436,7 @@ CONV: dict[str, Makers] = {
     "nn.col2im": lambda: c(r(1, 8, 4), (3, 3), (2, 2), (1, 1), (0, 0), (1, 1)),
 }
 
+
 def layers(gates: int, cells: int, *, packed: bool = False, **kw: Any) -> c:
     """A recurrent layer of 2 features in and 3 out over a sequence of 3 in a batch of 2, both ways."""
     size = gates * 3
@@ -478,8 +480,129 @@ RESIZE: dict[str, Makers] = {
     "affine_grid_generator": [lambda: c(r(1, 2, 3), [1, 1, 3, 2], False), lambda: c(r(1, 3, 4), [1, 1, 2, 3, 2], True)],
 }
 
+
+def spd(*batch: int) -> Tensor:
+    """Symmetric matrices with eigenvalues apart from each other and from zero."""
+    q = torch.linalg.qr(k(*batch, 3, 3)).Q
+    return ((q * torch.tensor([0.7, 1.4, 2.5], dtype=F64)) @ q.mT).requires_grad_()
+
+
+def hermitian(function: Callable) -> Callable:
+    """Only steps that keep a matrix Hermitian say anything about a function of Hermitian matrices."""
+    return lambda a, *rest, **named: function((a + a.mH) / 2, *rest, **named)
+
+
+def lower(function: Callable) -> Callable:
+    """The same for triangles, where the triangle is the last tensor but one or the only one."""
+
+    def run(*args: Any, **named: Any) -> Any:
+        at = max(i for i, a in enumerate(args) if isinstance(a, Tensor))
+        return function(*args[:at], args[at].tril(), *args[at + 1 :], **named)
+
+    return run
+
+
+def spectrum(function: Callable) -> Callable:
+    """What does not depend on the signs and phases of vectors: a function of the matrix with other values."""
+
+    def run(a: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+        out = function((a + a.mT) / 2 if function is torch.linalg.eigh else a, *rest)
+        if len(out) == 2:
+            w, v = out
+            back = v * w.exp().unsqueeze(-2) @ (v.mH if function is torch.linalg.eigh else torch.linalg.inv(v))
+            return w.real, v.abs(), back.real
+        u, w, v = out
+        n = w.shape[-1]
+        v = v.mH if function is torch.linalg.svd else v
+        return w, u[..., :n] * w.exp().unsqueeze(-2) @ v[..., :n].mH, u[..., :n].square()
+
+    return run
+
+
+def from_factors(function: Callable) -> Callable:
+    return lambda a, *rest: function(torch.linalg.lu_factor(a).LU, *rest)
+
+
+def pivots(a: Tensor) -> Tensor:
+    return torch.linalg.lu_factor(a.detach()).pivots
+
+
+def unpacked(a: Tensor) -> c:
+    return c(a, pivots(a)).by(from_factors)
+
+
+def solved(a: Tensor, b: Tensor, **named: Any) -> c:
+    return c(a, pivots(a), b, **named).by(lambda f: lambda a, p, b, **n: f(torch.linalg.lu_factor(a).LU, p, b, **n))
+
+
+def solved_old(b: Tensor, a: Tensor) -> c:
+    return c(b, a, pivots(a)).by(lambda f: lambda b, a, p: f(b, torch.linalg.lu_factor(a).LU, p))
+
+
+LINALG: dict[str, Makers] = {
+    "cholesky linalg.cholesky linalg.cholesky_ex": [
+        lambda: c(spd()).by(hermitian),
+        lambda: c(spd(2), upper=True).by(hermitian),
+    ],
+    "cholesky_inverse": lambda: c(spd()).by(lower),
+    "cholesky_solve": [lambda: c(r(3, 2), spd()).by(lower), lambda: c(r(2, 3, 1), spd()).by(lower)],
+    "linalg.inv linalg.inv_ex inverse": [lambda: c(spd()), lambda: c(r(2, 2, 2))],
+    "linalg.solve linalg.solve_ex": [
+        lambda: c(r(3, 3), r(3, 2)),
+        lambda: c(r(3, 3), r(3)),
+        lambda: c(r(2, 1, 3, 3), r(2, 3, 1)),
+        lambda: c(r(2, 2), r(3, 2), left=False),
+    ],
+    "linalg.solve_triangular": [
+        lambda: c(spd(), r(3, 2), upper=True),
+        lambda: c(spd(), r(2, 3), upper=False, left=False),
+        lambda: c(spd(2), r(3, 2), upper=True, unitriangular=True),
+    ],
+    "triangular_solve": [lambda: c(r(3, 2), spd()), lambda: c(r(3, 2), spd(), False, True, True)],
+    "linalg.lu_factor linalg.lu_factor_ex lu _lu_with_info linalg.lu": [
+        lambda: c(r(3, 3)),
+        lambda: c(r(2, 2, 3)),
+        lambda: c(r(3, 2)),
+    ],
+    "lu_unpack": lambda: unpacked(r(3, 3)),
+    "linalg.lu_solve": [lambda: solved(r(3, 3), r(3, 2)), lambda: solved(r(2, 2), r(3, 2), left=False, adjoint=True)],
+    "lu_solve": lambda: solved_old(r(3, 2), r(3, 3)),
+    "linalg.qr qr": [lambda: c(r(3, 2)), lambda: c(r(2, 2, 2)), lambda: c(r(2, 3))],
+    "linalg.householder_product orgqr": [lambda: c(r(3, 2), r(2)), lambda: c(r(2, 3, 3), r(2, 1))],
+    "ormqr": [lambda: c(r(3, 2), r(2), r(3, 2)), lambda: c(r(3, 2), r(2), r(2, 3), False, True)],
+    "linalg.eigh": [lambda: c(spd()).by(spectrum), lambda: c(spd(2), "U").by(spectrum)],
+    "linalg.eigvalsh": lambda: c(spd()).by(hermitian),
+    "linalg.eig": lambda: c(apart(3, 3)).by(spectrum),
+    "linalg.eigvals": lambda: c(apart(3, 3)),
+    "linalg.svd": [lambda: c(apart(3, 2), False).by(spectrum), lambda: c(apart(2, 3), False).by(spectrum)],
+    "svd": lambda: c(apart(2, 3, 2)).by(spectrum),
+    "linalg.svdvals": lambda: c(apart(2, 3)),
+    "linalg.det det": [lambda: c(r(3, 3)), lambda: c(r(2, 2, 2))],
+    "linalg.slogdet slogdet": lambda: c(spd(2)),
+    "logdet": lambda: c(spd(2)),
+    "linalg.pinv": [lambda: c(r(3, 2)), lambda: c(spd(), hermitian=True).by(hermitian)],
+    "pinverse": lambda: c(r(2, 3)),
+    "linalg.lstsq": lambda: c(r(3, 2), r(3, 2)).by(lambda f: lambda a, b: f(a, b).solution),
+    "linalg.cond": [lambda: c(apart(2, 2)), lambda: c(apart(2, 2), 1), lambda: c(r(2, 2), "fro")],
+    "linalg.matrix_exp matrix_exp": [lambda: c(r(2, 2)), lambda: c(r(2, 1, 1))],
+    "linalg.tensorinv": lambda: c(r(4, 2, 2), 1),
+    "linalg.tensorsolve": lambda: c(r(2, 3, 6), r(2, 3)),
+}
+
+ALONG: dict[str, Makers] = {
+    "fft.fft fft.ifft": [lambda: c(r(5)), lambda: c(z(2, 4), 3, 0, "ortho"), lambda: c(z(3, 2), 5)],
+    "fft.rfft fft.ihfft": [lambda: c(r(5)), lambda: c(r(2, 6), None, 0), lambda: c(r(6), 8, -1, "forward")],
+    "fft.irfft fft.hfft": [lambda: c(z(4)), lambda: c(z(4), 5), lambda: c(z(3, 2), 4, 0, "ortho")],
+    "fft.fft2 fft.ifft2 fft.fftn fft.ifftn": [lambda: c(z(2, 3)), lambda: c(r(2, 3), (3, 2))],
+    "fft.rfft2 fft.ihfft2 fft.rfftn fft.ihfftn": lambda: c(r(2, 4)),
+    "fft.irfft2 fft.hfft2 fft.irfftn fft.hfftn": lambda: c(z(2, 3)),
+    "fft.fftshift fft.ifftshift": lambda: c(r(3, 2)),
+    "stft": [lambda: c(r(8), 4, 2, window=pos(4), return_complex=True), lambda: c(z(2, 6), 3, 1, center=False)],
+    "istft": lambda: c(z(3, 4), 4, 2, window=pos(4)),
+}
+
 CASES: dict[str, list[Maker]] = {}
-for _family in (UNARY, BINARY, REDUCE, MATMUL, SHAPE, INDEX, LOSS, NORM, CONV, RECURRENT, RESIZE):
+for _family in (UNARY, BINARY, REDUCE, MATMUL, SHAPE, INDEX, LOSS, NORM, CONV, RECURRENT, RESIZE, LINALG, ALONG):
     for _names, _makers in _family.items():
         for _name in _names.split():
             CASES[_name] = _makers if isinstance(_makers, list) else [_makers]
@@ -490,7 +613,7 @@ WITHOUT = {
     "the result is of integers or bools": "all any argmax argmin argsort argwhere bitwise_and bitwise_left_shift bitwise_not "
     "bitwise_or bitwise_right_shift bitwise_xor bucketize count_nonzero eq gcd greater greater_equal isclose isfinite isin isinf "
     "isnan isneginf isposinf isreal lcm less less_equal logical_and logical_not logical_or logical_xor multinomial nn.one_hot "
-    "nonzero nonzero_static not_equal searchsorted signbit unravel_index Tensor.byte Tensor.char",
+    "nonzero nonzero_static not_equal searchsorted signbit unravel_index Tensor.byte Tensor.char linalg.matrix_rank",
     "only shape and dtype of the argument matter": "empty_like full_like ones_like zeros_like rand_like randn_like randint_like "
     "Tensor.new_empty Tensor.new_empty_strided Tensor.new_full Tensor.new_ones Tensor.new_tensor Tensor.new_zeros",
     "random: whatever the argument, the numbers are drawn anew; test_random.py has the gradients of those that have any": "bernoulli "
@@ -505,7 +628,7 @@ WITHOUT = {
     "special.chebyshev_polynomial_v special.chebyshev_polynomial_w special.shifted_chebyshev_polynomial_t "
     "special.shifted_chebyshev_polynomial_u special.shifted_chebyshev_polynomial_v special.shifted_chebyshev_polynomial_w "
     "special.hermite_polynomial_h special.hermite_polynomial_he special.laguerre_polynomial_l special.legendre_polynomial_p "
-    "_dirichlet_grad _standard_gamma_grad",
+    "_dirichlet_grad _standard_gamma_grad geqrf linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve",
 }
 EXEMPT = {name for names in WITHOUT.values() for name in names.split()}
 

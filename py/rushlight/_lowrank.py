@@ -44,16 +44,18 @@ def svd_lowrank(
 
     The result depends on random numbers; ``torch.manual_seed`` fixes them. ``torch.linalg.svd`` is better for small matrices.
 
-    >>> U, S, V = torch.svd_lowrank(torch.diag(torch.tensor([3.0, 2.0, 1.0, 0.0])), q=2)
+    >>> U, S, V = torch.svd_lowrank(torch.diag(torch.tensor([3.0, 2.0, 0.0, 0.0])), q=2)
     >>> S
-    tensor([3.0000, 2.0000])
+    tensor([3., 2.])
     """
     if has_torch_function((A,)):
         return handle_torch_function(svd_lowrank, (A,), A, q=q, niter=niter, M=M)
     q = 6 if q is None else q
     m, n = A.shape[-2:]
     if not 0 <= q <= min(m, n):
-        raise ValueError(f"svd_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
+        raise ValueError(
+            f"svd_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
+        )
     if M is not None:
         M = M.broadcast_to(A.shape)
     if m < n:
@@ -81,7 +83,9 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     if q is None:
         q = min(6, m, n)
     elif not 0 <= q <= min(m, n):
-        raise ValueError(f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
+        raise ValueError(
+            f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
+        )
     if niter < 0:
         raise ValueError(f"pca_lowrank: niter(={niter}) must be non-negative integer")
     if not center:

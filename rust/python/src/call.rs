@@ -116,10 +116,11 @@ impl Function {
 
     pub fn signatures(&'static self, py: Python) -> PyResult<&'static [Signature]> {
         let made = self.signatures.get_or_try_init(py, || {
-            let mut all = self.overloads.iter().map(|o| Signature::parse(py, o.schema)).collect::<PyResult<Vec<_>>>()?;
+            let mut all =
+                self.overloads.iter().map(|o| Signature::parse(py, o.schema)).collect::<PyResult<Vec<_>>>()?;
             // Those of one name in several namespaces are told apart as PyTorch does.
-            if let Some((Form::Function(Some(namespace @ "linalg")), _)) = self.forms.first() {
-                all.iter_mut().for_each(|s| s.result_name = format!("{namespace}_{}", s.name));
+            if let Some((Form::Function(Some(namespace @ "_linalg")), _)) = self.forms.first() {
+                all.iter_mut().for_each(|s| s.result_name = format!("{}_{}", &namespace[1..], s.name));
             }
             Ok::<_, PyErr>(all)
         })?;

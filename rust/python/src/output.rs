@@ -178,7 +178,8 @@ pub fn return_type(py: Python, name: &str, names: &[&'static str]) -> PyResult<P
 #[pyfunction]
 pub fn _return_type(py: Python, name: &str) -> PyResult<Py<PyAny>> {
     for function in crate::functions::all() {
-        for signature in function.signatures(py)?.iter().filter(|s| s.result_name == name && s.returns.starts_with('(')) {
+        for signature in function.signatures(py)?.iter().filter(|s| s.result_name == name && s.returns.starts_with('('))
+        {
             let class = signature.result_class.get_or_try_init(py, || make_class(py, signature))?;
             if !class.is_none(py) {
                 return Ok(class.clone_ref(py));

@@ -1,16 +1,17 @@
 //! Fourier transforms. Three ops along one dimension (complex, real to half, half to real); everything else is made of them.
 
-
 use super::shape::{PutBack, Unfold, constant_pad_nd, pad, roll, transpose};
 use crate::autograd::{Ctx, no_grad};
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::fft::{Kind, Lines, transform};
 use crate::layout::{Shape, wrap_dim};
-use crate::op::{Attributes, Grads, Inputs, Metas, Op, apply, new};
+use crate::op::{Grads, Inputs, Metas, Op, apply, new};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::sync::Arc;
+
+crate::entries!(OPS: Fft, HalfFft, RealFft);
 
 /// The lines of a tensor along a dimension.
 fn lines(t: &Tensor, dim: usize) -> Lines {
@@ -36,6 +37,11 @@ fn wants_complex(op: &'static str, x: &Tensor) -> Result<()> {
     Ok(())
 }
 
+fn check_dim(op: &'static str, dim: usize, x: &Tensor) -> Result<()> {
+    wrap_dim(op, dim as i64, x.ndim().max(1)).map(|_| ())?;
+    if x.ndim() == 0 { fail(op, "expected at least one dimension".into()) } else { Ok(()) }
+}
+
 fn resized(x: &Tensor, dim: usize, size: usize) -> Shape {
     let mut shape = Shape::from_slice(x.shape());
     shape[dim] = size;
@@ -55,6 +61,7 @@ impl Op for Fft {
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
         wants_complex("fft_c2c", &inputs[0])?;
+        check_dim("fft_c2c", self.dim, &inputs[0])?;
         new(inputs[0].dtype(), inputs[0].shape())
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -65,9 +72,7 @@ impl Op for Fft {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(Fft { inverse: !self.inverse, ..*self }, [&ctx.grad(0)?])?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("inverse", self.inverse.into()), ("scale", self.scale.into())]
-    }
+    crate::attributes!(dim, inverse, scale);
 }
 
 /// The first n/2 + 1 amplitudes of n real numbers along `dim`, times `scale`. Gradient: the real part of the transform of the
@@ -86,6 +91,7 @@ impl Op for HalfFft {
         if !matches!(x.dtype(), DType::F32 | DType::F64) {
             return Err(Error::DType { op: "fft_r2c", expected: "float32 or float64", given: x.dtype() });
         }
+        check_dim("fft_r2c", self.dim, x)?;
         new(x.dtype().to_complex(), resized(x, self.dim, x.shape()[self.dim] / 2 + 1))
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -97,9 +103,7 @@ impl Op for HalfFft {
         let whole = resize(&ctx.grad(0)?, self.dim, n)?;
         Ok(smallvec![Some(apply(Fft { dim: self.dim, inverse: true, scale: self.scale }, [&whole])?.real()?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("scale", self.scale.into())]
-    }
+    crate::attributes!(dim, scale);
 }
 
 /// The n real numbers whose first n/2 + 1 amplitudes lie along `dim`, times `scale`. Gradient: the amplitudes of the cotangent,
@@ -117,6 +121,7 @@ impl Op for RealFft {
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
         let x = &inputs[0];
         wants_complex("fft_c2r", x)?;
+        check_dim("fft_c2r", self.dim, x)?;
         if x.shape()[self.dim] != self.n / 2 + 1 {
             return Err(Error::shape("fft_c2r", format!("{} amplitudes", self.n / 2 + 1), x.shape()));
         }
@@ -136,9 +141,7 @@ impl Op for RealFft {
         let weights = Tensor::from_slice(&weights, &shape)?.to(grad.dtype().to_real())?;
         Ok(smallvec![Some(grad.mul(&weights)?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("dim", self.dim.into()), ("n", self.n.into()), ("scale", self.scale.into())]
-    }
+    crate::attributes!(dim, n, scale);
 }
 
 // --- what PyTorch's functions ask for ---------------------------------------------------------------------------------
@@ -232,11 +235,19 @@ pub fn irfft(x: &Tensor, n: Option<i64>, dim: i64, norm: Option<&str>, turned: b
 }
 
 /// The dimensions of a transform in several, and the length along each.
-fn lengths(op: &'static str, x: &Tensor, s: Option<&[i64]>, dims: Option<&[i64]>) -> Result<(Vec<i64>, Vec<Option<i64>>)> {
+fn lengths(
+    op: &'static str,
+    x: &Tensor,
+    s: Option<&[i64]>,
+    dims: Option<&[i64]>,
+) -> Result<(Vec<i64>, Vec<Option<i64>>)> {
     let dims = match (dims, s) {
         (Some(dims), _) => dims.to_vec(),
         (None, Some(s)) if s.len() > x.ndim() => {
-            return fail(op, format!("Got shape with {} values but input tensor only has {} dimensions.", s.len(), x.ndim()));
+            return fail(
+                op,
+                format!("Got shape with {} values but input tensor only has {} dimensions.", s.len(), x.ndim()),
+            );
         }
         (None, Some(s)) => (0..s.len()).map(|i| i as i64 - s.len() as i64).collect(),
         (None, None) => (0..x.ndim() as i64).collect(),
@@ -251,7 +262,14 @@ fn lengths(op: &'static str, x: &Tensor, s: Option<&[i64]>, dims: Option<&[i64]>
     }
     let Some(s) = s else { return Ok((dims.clone(), vec![None; dims.len()])) };
     if s.len() != dims.len() {
-        return fail(op, format!("When given, dim and shape arguments must have the same length, got {} and {}", dims.len(), s.len()));
+        return fail(
+            op,
+            format!(
+                "When given, dim and shape arguments must have the same length, got {} and {}",
+                dims.len(),
+                s.len()
+            ),
+        );
     }
     // −1 keeps the size.
     Ok((dims, s.iter().map(|&n| (n != -1).then_some(n)).collect()))
@@ -353,26 +371,47 @@ impl Frames<'_> {
         }
         let window = match self.window {
             Some(window) if window.shape() != [length as usize] => {
-                return fail(op, format!("expected a 1D window tensor of size equal to win_length={length}, got shape {:?}", window.shape()));
+                return fail(
+                    op,
+                    format!(
+                        "expected a 1D window tensor of size equal to win_length={length}, got shape {:?}",
+                        window.shape()
+                    ),
+                );
             }
             Some(window) => window.clone(),
             None => Tensor::ones(&[length as usize], dtype)?,
         };
         let left = (n - length) / 2;
-        let window = if length < n { constant_pad_nd(&window, &[left, n - length - left], Scalar::Float(0.0))? } else { window };
+        let window =
+            if length < n { constant_pad_nd(&window, &[left, n - length - left], Scalar::Float(0.0))? } else { window };
         Ok((n as usize, hop as usize, window))
     }
 }
 
 /// The transforms of overlapping windows of a signal: `[…, frequencies, frames]`, or pairs of real numbers in a last dimension.
-pub fn stft(x: &Tensor, frames: Frames, pad_mode: &str, return_complex: Option<bool>, align: Option<bool>) -> Result<Tensor> {
+pub fn stft(
+    x: &Tensor,
+    frames: Frames,
+    pad_mode: &str,
+    return_complex: Option<bool>,
+    align: Option<bool>,
+) -> Result<Tensor> {
     let op = "stft";
     let complex = x.dtype().is_complex() || frames.window.is_some_and(|w| w.dtype().is_complex());
     let Some(return_complex) = return_complex.or(complex.then_some(true)) else {
-        return fail(op, "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release.".into());
+        return fail(
+            op,
+            "stft requires the return_complex parameter be given for real inputs, and will further \
+             require that return_complex=True in a future PyTorch release."
+                .into(),
+        );
     };
     if !x.dtype().is_differentiable() {
-        return fail(op, format!("expected a tensor of floating point or complex values, got {}", x.dtype().scalar_name()));
+        return fail(
+            op,
+            format!("expected a tensor of floating point or complex values, got {}", x.dtype().scalar_name()),
+        );
     }
     if x.ndim() != 1 && x.ndim() != 2 {
         return fail(op, format!("expected a 1D or 2D tensor, got shape {:?}", x.shape()));
@@ -391,14 +430,21 @@ pub fn stft(x: &Tensor, frames: Frames, pad_mode: &str, return_complex: Option<b
     }
     let size = rows.shape()[1];
     if n > size {
-        return fail(op, format!("expected 0 < n_fft <= {size}, but got n_fft={n} for an input of shape {:?}", x.shape()));
+        return fail(
+            op,
+            format!("expected 0 < n_fft <= {size}, but got n_fft={n} for an input of shape {:?}", x.shape()),
+        );
     }
     let onesided = frames.onesided.unwrap_or(!complex);
     if onesided && complex {
         return fail(op, "Cannot have onesided output if window or input is complex".into());
     }
     let cut = apply(Unfold { dim: 1, size: n, step: hop }, [&rows])?;
-    let cut = if frames.window.is_some() || window.numel() != n || frames.win_length.is_some() { cut.mul(&window)? } else { cut };
+    let cut = if frames.window.is_some() || window.numel() != n || frames.win_length.is_some() {
+        cut.mul(&window)?
+    } else {
+        cut
+    };
     let norm = frames.normalized.then_some("ortho");
     let all = if onesided { rfft(&cut, None, -1, norm, false)? } else { fft(&cut, None, -1, norm, false)? };
     let mut all = transpose(&all, 1, 2)?;
@@ -412,13 +458,20 @@ pub fn stft(x: &Tensor, frames: Frames, pad_mode: &str, return_complex: Option<b
 pub fn istft(x: &Tensor, frames: Frames, length: Option<i64>, return_complex: bool) -> Result<Tensor> {
     let op = "istft";
     if !x.dtype().is_complex() {
-        return fail(op, "istft requires a complex-valued input tensor matching the output from stft with return_complex=True.".into());
+        return fail(
+            op,
+            "istft requires a complex-valued input tensor matching the output from stft with return_complex=True."
+                .into(),
+        );
     }
     if x.numel() == 0 {
         return fail(op, "input tensor cannot be empty".into());
     }
     if x.ndim() != 2 && x.ndim() != 3 {
-        return fail(op, format!("expected a tensor with 2 or 3 dimensions (batch, frequencies, frames), got shape {:?}", x.shape()));
+        return fail(
+            op,
+            format!("expected a tensor with 2 or 3 dimensions (batch, frequencies, frames), got shape {:?}", x.shape()),
+        );
     }
     let rows = if x.ndim() == 2 { x.unsqueeze(0)? } else { x.clone() };
     let (bins, count) = (rows.shape()[1], rows.shape()[2]);
@@ -426,13 +479,23 @@ pub fn istft(x: &Tensor, frames: Frames, length: Option<i64>, return_complex: bo
     let (n, hop, window) = frames.check(op, x.dtype().to_real())?;
     let expected = if onesided { n / 2 + 1 } else { n };
     if bins != expected {
-        return fail(op, format!("expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 when onesided=True, or n_fft when onesided=False, but got {bins}"));
+        return fail(
+            op,
+            format!(
+                "expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 when \
+                     onesided=True, or n_fft when onesided=False, but got {bins}"
+            ),
+        );
     }
     if hop > n {
         return fail(op, format!("expected 0 < hop_length <= win_length, got hop_length={hop} and n_fft={n}"));
     }
     if onesided && return_complex {
-        return fail(op, "cannot have onesided output if window or input is complex: return_complex=True needs onesided=False".into());
+        return fail(
+            op,
+            "cannot have onesided output if window or input is complex: return_complex=True needs onesided=False"
+                .into(),
+        );
     }
     let turned = transpose(&rows, 1, 2)?;
     let norm = frames.normalized.then_some("ortho");
@@ -464,7 +527,13 @@ pub fn istft(x: &Tensor, frames: Frames, length: Option<i64>, return_complex: bo
         if small.numel() == 0 { Ok(Scalar::Float(1.0)) } else { super::reduce::min_all(&small)?.item() }
     })?;
     if least.to_f64() < 1e-11 {
-        return fail(op, format!("window overlap add min: {:e}: the windows must overlap everywhere that the signal is wanted (NOLA)", least.to_f64()));
+        return fail(
+            op,
+            format!(
+                "window overlap add min: {:e}: the windows must overlap everywhere that the signal is wanted (NOLA)",
+                least.to_f64()
+            ),
+        );
     }
     let mut signal = sum.div(&weights)?;
     if wanted > end {

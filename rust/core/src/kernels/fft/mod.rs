@@ -95,8 +95,12 @@ unsafe fn lines<S: Real, T: Real>(
                         tile.run(&plan);
                         tile.store::<S>(n, scale, to, to_places, inverse);
                     }
-                    Kind::Halve => tile.halve::<S>(&plan, paired, n, scale, &turn, (from, from_places), (to, to_places)),
-                    Kind::Double => tile.double::<S>(&plan, paired, n, scale, &turn, (from, from_places), (to, to_places)),
+                    Kind::Halve => {
+                        tile.halve::<S>(&plan, paired, n, scale, &turn, (from, from_places), (to, to_places))
+                    }
+                    Kind::Double => {
+                        tile.double::<S>(&plan, paired, n, scale, &turn, (from, from_places), (to, to_places))
+                    }
                 }
             }
         }
@@ -175,7 +179,8 @@ impl<T: Real> Tile<T> {
     ) {
         let wide = self.wide;
         // SAFETY: the caller's promise, here and below.
-        let read = |k: usize, place: isize| unsafe { T::of(*from.start.cast::<S>().offset(place + k as isize * from.step)) };
+        let read =
+            |k: usize, place: isize| unsafe { T::of(*from.start.cast::<S>().offset(place + k as isize * from.step)) };
         for k in 0..plan.n {
             for (l, &place) in from_places.iter().enumerate() {
                 let at = k * wide + l;

@@ -4,7 +4,9 @@ use crate::kernels::isa::{Isa, Kernel};
 use std::ops::{Add, Mul, Sub};
 
 /// f32 or f64.
-pub trait Real: Copy + Send + Sync + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + 'static {
+pub trait Real:
+    Copy + Send + Sync + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + 'static
+{
     const ZERO: Self;
     fn of_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;

@@ -73,7 +73,8 @@ pub fn plan<T: Real>(n: usize) -> Arc<Plan<T>> {
     type Kept = HashMap<(usize, usize), Arc<dyn Any + Send + Sync>>;
     static PLANS: Mutex<Option<Kept>> = Mutex::new(None);
     let key = (n, size_of::<T>());
-    let kept = |f: &mut dyn FnMut(&mut Kept)| f(PLANS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default());
+    let kept =
+        |f: &mut dyn FnMut(&mut Kept)| f(PLANS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default());
     let mut found = None;
     kept(&mut |plans| found = plans.get(&key).cloned());
     if let Some(plan) = found.and_then(|plan| plan.downcast::<Plan<T>>().ok()) {
@@ -146,7 +147,8 @@ impl<T: Real> Chirp<T> {
     fn new(n: usize) -> Chirp<T> {
         let length = (2 * n - 1).next_power_of_two();
         let inner = plan::<T>(length);
-        let turns: Vec<(T, T)> = (0..n).map(|k| turn((k as u128 * k as u128 % (2 * n as u128)) as usize, 2 * n)).collect();
+        let turns: Vec<(T, T)> =
+            (0..n).map(|k| turn((k as u128 * k as u128 % (2 * n as u128)) as usize, 2 * n)).collect();
         let (mut re, mut im) = (vec![T::ZERO; length], vec![T::ZERO; length]);
         for (k, &(c, s)) in turns.iter().enumerate() {
             for at in [k, (length - k) % length] {

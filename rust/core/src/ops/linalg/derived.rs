@@ -43,7 +43,8 @@ pub fn tensorinv(a: &Tensor, ind: i64) -> Result<Tensor> {
         return fail(
             op,
             format!(
-                "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} != {m}"
+                "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got \
+                     {n} != {m}"
             ),
         );
     }
@@ -69,7 +70,8 @@ pub fn tensorsolve(a: &Tensor, b: &Tensor, dims: Option<&[i64]>) -> Result<Tenso
         return fail(
             op,
             format!(
-                "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got {n} != {m}"
+                "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == \
+                     prod(self.shape[:other.ndim]), but got {n} != {m}"
             ),
         );
     }

@@ -53,6 +53,7 @@ impl Op for Det {
         let scale = (g * unitary).unsqueeze(-1).unsqueeze(-1);
         Ok(smallvec![Some((middle.mm(&Term::from(vh)) * scale).0?)])
     }
+    crate::attributes!();
 }
 
 fn det_of(a: &Tensor) -> Result<Tensor> {
@@ -109,6 +110,7 @@ impl Op for SlogDet {
         let inverse = Term::from(a).then(|a| Ok(inv_ex(a, false)?.0));
         Ok(smallvec![Some((inverse.h() * scale.unsqueeze(-1).unsqueeze(-1)).0?)])
     }
+    crate::attributes!();
 }
 
 pub fn slogdet(a: &Tensor) -> Result<(Tensor, Tensor)> {

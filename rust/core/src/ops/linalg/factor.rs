@@ -4,7 +4,7 @@ use super::*;
 use crate::autograd::Ctx;
 use crate::kernels::linalg::triangular::{Triangle, solve as solve_triangle};
 use crate::kernels::linalg::{cholesky as kernel, qr};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, apply, apply_all};
 use smallvec::smallvec;
 
 /// L of A = L·Lᴴ, from the lower triangle of A; and what went wrong, 0 for nothing.
@@ -48,6 +48,7 @@ impl Op for Cholesky {
         let right = lh.then(|lh| left.h().then(|s| triangular(lh, s, upper)).0);
         Ok(smallvec![Some(right.h().0?)])
     }
+    crate::attributes!();
 }
 
 /// L, or its adjoint if `upper`, of the triangle that is named; and for each matrix 0, or the order of the first leading minor that is
@@ -84,7 +85,12 @@ impl Op for CholeskySolve {
         "cholesky_solve"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
-        Ok(smallvec![Meta::New(inputs[0].dtype(), inputs[0].shape().into())])
+        let (b, a) = (&inputs[0], &inputs[1]);
+        check_square("cholesky_solve", "A", a)?;
+        check_matrices("cholesky_solve", "B", b)?;
+        check_system("cholesky_solve", a, b)?;
+        check_batches("cholesky_solve", a, batch(b))?;
+        Ok(smallvec![Meta::New(b.dtype(), b.shape().into())])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         let (b, a, to) = (Stack::matrices(&inputs[0]), Stack::matrices(&inputs[1]), Stack::matrices(&outputs[0]));
@@ -114,9 +120,7 @@ impl Op for CholeskySolve {
         grads[0] = Some(gb);
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("upper", self.upper.into())]
-    }
+    crate::attributes!(upper);
 }
 
 /// X of A·X = B, from A's factor.
@@ -124,7 +128,10 @@ pub fn cholesky_solve(b: &Tensor, factor: &Tensor, upper: bool) -> Result<Tensor
     let op = "cholesky_solve";
     for (name, x) in [("b", b), ("u", factor)] {
         if x.ndim() < 2 {
-            return fail(op, format!("{name} should have at least 2 dimensions, but has {} dimensions instead", x.ndim()));
+            return fail(
+                op,
+                format!("{name} should have at least 2 dimensions, but has {} dimensions instead", x.ndim()),
+            );
         }
     }
     check_square(op, "A", factor)?;
@@ -185,7 +192,12 @@ impl Op for Qr {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let op = "linalg_qr_backward";
         if self.only_r {
-            return fail(op, "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use mode='reduced' or 'complete'.".into());
+            return fail(
+                op,
+                "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please \
+                 use mode='reduced' or 'complete'."
+                    .into(),
+            );
         }
         let (m, n) = (ctx.shape(0)[ctx.shape(0).len() - 2], ctx.shape(0)[ctx.shape(0).len() - 1]);
         if self.complete && m > n {
@@ -214,9 +226,7 @@ impl Op for Qr {
         };
         Ok(smallvec![Some(grad)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("complete", self.complete.into()), ("only_r", self.only_r.into())]
-    }
+    crate::attributes!(complete, only_r);
 }
 
 /// `mode` is "reduced", "complete" or "r".

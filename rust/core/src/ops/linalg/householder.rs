@@ -3,7 +3,7 @@
 use super::*;
 use crate::autograd::Modes;
 use crate::kernels::linalg::qr as kernel;
-use crate::op::{Attributes, Inputs, Meta, Metas, Op, apply, apply_all};
+use crate::op::{Inputs, Meta, Metas, Op, apply, apply_all};
 use smallvec::smallvec;
 
 /// R, with the reflections below its diagonal, and their τ: what `householder_product` and `ormqr` take.
@@ -31,6 +31,7 @@ impl Op for Geqrf {
         }));
         Ok(())
     }
+    crate::attributes!();
 }
 
 pub fn geqrf(a: &Tensor) -> Result<(Tensor, Tensor)> {
@@ -47,6 +48,7 @@ impl Op for HouseholderProduct {
         "linalg_householder_product"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        check_reflections("linalg.householder_product", &inputs[0], &inputs[1])?;
         Ok(smallvec![Meta::New(inputs[0].dtype(), inputs[0].shape().into())])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -58,6 +60,7 @@ impl Op for HouseholderProduct {
         }));
         Ok(())
     }
+    crate::attributes!();
 }
 
 fn check_reflections(op: &'static str, a: &Tensor, tau: &Tensor) -> Result<()> {
@@ -74,7 +77,8 @@ fn check_tau(op: &'static str, a: &Tensor, tau: &Tensor, most: usize) -> Result<
         return fail(
             op,
             format!(
-                "Expected tau to have one dimension less than input, but got tau.ndim equal to {} and input.ndim is equal to {}",
+                "Expected tau to have one dimension less than input, but got tau.ndim equal to {} and input.ndim is \
+                     equal to {}",
                 tau.ndim(),
                 a.ndim()
             ),
@@ -146,6 +150,7 @@ impl Op for Ormqr {
         "ormqr"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        check_product(&inputs[0], &inputs[1], &inputs[2], true)?;
         Ok(smallvec![Meta::New(inputs[2].dtype(), inputs[2].shape().into())])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -158,13 +163,10 @@ impl Op for Ormqr {
         }));
         Ok(())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("turned", self.turned.into())]
-    }
+    crate::attributes!(turned);
 }
 
-/// Q·C, or C·Q unless `left`; Qᴴ for Q if `turned`.
-pub fn ormqr(a: &Tensor, tau: &Tensor, c: &Tensor, left: bool, turned: bool) -> Result<Tensor> {
+fn check_product(a: &Tensor, tau: &Tensor, c: &Tensor, left: bool) -> Result<()> {
     let op = "ormqr";
     check_matrices(op, "input", a)?;
     check_matrices(op, "other", c)?;
@@ -190,6 +192,12 @@ pub fn ormqr(a: &Tensor, tau: &Tensor, c: &Tensor, left: bool, turned: bool) -> 
             ),
         );
     }
+    Ok(())
+}
+
+/// Q·C, or C·Q unless `left`; Qᴴ for Q if `turned`.
+pub fn ormqr(a: &Tensor, tau: &Tensor, c: &Tensor, left: bool, turned: bool) -> Result<Tensor> {
+    check_product(a, tau, c, left)?;
     if !left {
         // C·Q = (Qᴴ·Cᴴ)ᴴ
         return adjoint(&ormqr(a, tau, &adjoint(c)?, true, !turned)?);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kernels::linalg::ldl as kernel;
-use crate::op::{Attributes, Inputs, Meta, Metas, Op, apply, apply_all};
+use crate::op::{Inputs, Meta, Metas, Op, apply, apply_all};
 use smallvec::smallvec;
 
 /// L and D in one matrix, the pivots as LAPACK's `sytrf` gives them, and the place of the first zero block, or 0.
@@ -39,9 +39,7 @@ impl Op for LdlFactor {
         }));
         Ok(())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("hermitian", self.hermitian.into())]
-    }
+    crate::attributes!(hermitian);
 }
 
 pub fn ldl_factor_ex(a: &Tensor, hermitian: bool, check: bool) -> Result<(Tensor, Tensor, Tensor)> {
@@ -53,7 +51,8 @@ pub fn ldl_factor_ex(a: &Tensor, hermitian: bool, check: bool) -> Result<(Tensor
     if check {
         check_info(op, &info, |place| {
             format!(
-                "The diagonal block {place} of D is zero: the factorization is complete, but solving with it would divide by zero"
+                "The diagonal block {place} of D is zero: the factorization is complete, but solving with it would \
+                     divide by zero"
             )
         })?;
     }
@@ -76,7 +75,16 @@ impl Op for LdlSolve {
         "linalg_ldl_solve"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
-        Ok(smallvec![Meta::New(inputs[2].dtype(), inputs[2].shape().into())])
+        let (ld, pivots, b) = (&inputs[0], &inputs[1], &inputs[2]);
+        let op = "torch.linalg.ldl_solve";
+        check_square(op, "LD", ld)?;
+        check_matrices(op, "B", b)?;
+        check_system(op, ld, b)?;
+        check_batches(op, ld, batch(b))?;
+        if pivots.dtype() != DType::I32 || pivots.shape() != &join(batch(ld), &[sizes(ld).0])[..] {
+            return Err(Error::shape(op, "int32 pivots, one for each row", pivots.shape()));
+        }
+        Ok(smallvec![Meta::New(b.dtype(), b.shape().into())])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         let (a, pivots) = (Stack::matrices(&inputs[0]), Stack::vectors(&inputs[1]));
@@ -90,9 +98,7 @@ impl Op for LdlSolve {
         }));
         Ok(())
     }
-    fn attributes(&self) -> Attributes {
-        vec![("hermitian", self.hermitian.into())]
-    }
+    crate::attributes!(hermitian);
 }
 
 pub fn ldl_solve(ld: &Tensor, pivots: &Tensor, b: &Tensor, hermitian: bool) -> Result<Tensor> {

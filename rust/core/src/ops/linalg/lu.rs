@@ -73,6 +73,7 @@ impl Op for LuFactor {
         }
         Ok(smallvec![Some(p.mm(&Term::from(grad)).0?)])
     }
+    crate::attributes!();
 }
 
 /// The unit lower triangle.
@@ -97,7 +98,12 @@ impl Op for Permutation {
             return Err(Error::shape("lu_unpack", "pivots of at least one dimension", pivots.shape()));
         };
         if pivots.dtype() != DType::I32 {
-            return fail("lu_unpack", "LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this function is intended to be used with the output produced by torch.linalg.lu_factor".into());
+            return fail(
+                "lu_unpack",
+                "LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: \
+                 this function is intended to be used with the output produced by torch.linalg.lu_factor"
+                    .into(),
+            );
         }
         if *k > self.rows {
             return Err(Error::shape("lu_unpack", format!("at most {} pivots", self.rows), pivots.shape()));
@@ -115,7 +121,8 @@ impl Op for Permutation {
                     return fail(
                         "lu_unpack",
                         format!(
-                            "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive. Did you properly pass the result of lu_factor? Got {p}"
+                            "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive. Did you \
+                                 properly pass the result of lu_factor? Got {p}"
                         ),
                     );
                 };
@@ -127,6 +134,7 @@ impl Op for Permutation {
         }
         Ok(())
     }
+    crate::attributes!(rows, dtype);
 }
 
 fn permutation(pivots: &Tensor, rows: usize, dtype: DType) -> Result<Tensor> {
@@ -151,7 +159,9 @@ pub fn lu_factor_ex(a: &Tensor, pivot: bool, check: bool) -> Result<(Tensor, Ten
     if check {
         check_info("torch.linalg.lu_factor", &info, |place| {
             format!(
-                "U[{place},{place}] is zero and using it on lu_solve would result in a division by zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+                "U[{place},{place}] is zero and using it on lu_solve would result in a division by zero. If you \
+                     still want to perform the factorization, consider calling linalg.lu(A, pivot) or \
+                     linalg.lu_factor_ex(A, pivot)"
             )
         })?;
     }
@@ -203,7 +213,8 @@ pub fn lu_solve(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, turned: bo
         return fail(
             op,
             format!(
-                "Number of pivots per batch should be same as the dimension of the matrix: {n} of them expected, got shape {:?}",
+                "Number of pivots per batch should be same as the dimension of the matrix: {n} of them expected, \
+                     got shape {:?}",
                 pivots.shape()
             ),
         );

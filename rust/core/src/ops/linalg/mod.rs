@@ -34,6 +34,11 @@ use crate::ops::shape::{adjoint, diag_embed, tril, triu};
 use crate::ops::ternary::where_op;
 use crate::tensor::Tensor;
 
+crate::entries!(
+    OPS: Cholesky, CholeskySolve, Qr, Solve, Inverse, SolveTriangular, Det, SlogDet, LuFactor, Permutation as "LuPermutation", Eigh, Eig,
+    Svd, Geqrf, HouseholderProduct, Ormqr, LdlFactor, LdlSolve, MatrixExp, Pinv
+);
+
 /// Runs `$body` with `$F` bound to the type in which matrices of this dtype are worked on.
 macro_rules! in_field {
     ($dtype:expr, $F:ident => $body:expr) => {
@@ -230,6 +235,14 @@ fn broadcast_batches(op: &'static str, a: &Tensor, b: &Tensor) -> Result<(Tensor
     let shape = broadcast(op, batch(a), batch(b))?;
     let wide = |x: &Tensor| x.expand(&join(&shape, &x.shape()[x.ndim() - 2..]));
     Ok((wide(a)?, wide(b)?))
+}
+
+/// For ops that do not broadcast themselves.
+fn check_batches(op: &'static str, a: &Tensor, b: &[usize]) -> Result<()> {
+    if batch(a) != b {
+        return Err(Error::shape(op, format!("the batch dimensions {:?}", batch(a)), b));
+    }
+    Ok(())
 }
 
 /// The first matrix that `info` marks, in words for an error: its number in the batch, and the mark.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::autograd::{Ctx, no_grad};
 use crate::kernels::linalg::{eigh, svd as singular};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, apply};
 use crate::ops::binary;
 use smallvec::smallvec;
 
@@ -22,6 +22,16 @@ impl Op for Pinv {
         let a = &inputs[0];
         check_matrices("linalg.pinv", "A", a)?;
         let (m, n) = sizes(a);
+        if self.hermitian {
+            check_square("linalg.pinv", "A", a)?;
+        }
+        if inputs[1].shape() != batch(a) || inputs[1].dtype() != a.dtype().to_real() {
+            return Err(Error::shape(
+                "linalg.pinv",
+                format!("a tolerance for each of {:?} matrices", batch(a)),
+                inputs[1].shape(),
+            ));
+        }
         Ok(smallvec![Meta::New(a.dtype(), join(batch(a), &[n, m]))])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -67,9 +77,7 @@ impl Op for Pinv {
         grad = grad + (&right - &right.mm(&p).mm(&a));
         Ok(smallvec![Some(grad.0?), None])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("hermitian", self.hermitian.into())]
-    }
+    crate::attributes!(hermitian);
 }
 
 /// Eigenvectors and eigenvalues in the places of singular vectors and values; the values may be negative.
@@ -185,8 +193,11 @@ pub fn lstsq(a: &Tensor, b: &Tensor, rcond: Option<f64>, driver: Option<&str>) -
         let greatest = if m.min(n) == 0 { Tensor::zeros(batch(a), real)? } else { values.amax(&[-1], false)? };
         greatest.mul(rcond)
     })?;
-    let inverse =
-        if a.numel() == 0 { Tensor::zeros(&join(batch(a), &[n, m]), a.dtype())? } else { apply(Pinv {}, [a, &least])? };
+    let inverse = if a.numel() == 0 {
+        Tensor::zeros(&join(batch(a), &[n, m]), a.dtype())?
+    } else {
+        apply(Pinv { hermitian: false }, [a, &least])?
+    };
     let x = inverse.matmul(&column)?;
     let empty = |dtype| Tensor::empty(&[0], dtype);
     let rank = no_grad(|| values.gt(&least.unsqueeze(-1)?)?.sum(&[-1], false))?;

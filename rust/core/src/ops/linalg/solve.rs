@@ -3,7 +3,7 @@
 use super::*;
 use crate::autograd::Ctx;
 use crate::kernels::linalg::{lu, triangular as kernel};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, apply, apply_all};
 use crate::ops::shape::transpose;
 use smallvec::smallvec;
 
@@ -32,6 +32,7 @@ impl Op for Solve {
         check_square("linalg.solve", "A", a)?;
         check_matrices("linalg.solve", "B", b)?;
         check_system("linalg.solve", a, b)?;
+        check_batches("linalg.solve", a, batch(b))?;
         Ok(smallvec![Meta::New(b.dtype(), b.shape().into()), Meta::New(DType::I32, batch(b).into())])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -58,6 +59,7 @@ impl Op for Solve {
         grads[1] = Some(gb);
         Ok(grads)
     }
+    crate::attributes!();
 }
 
 /// Whether B is a batch of vectors: of one dimension, or of one less than A and with all its sizes but the last.
@@ -75,7 +77,12 @@ pub fn solve_ex(a: &Tensor, b: &Tensor, left: bool, check: bool) -> Result<(Tens
     }
     let vector = is_vector(a, b);
     if vector && !left {
-        return fail(op, "Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)".into());
+        return fail(
+            op,
+            "Vector broadcasting of the left hand side is not supported for left=False. In this case \
+             linalg.solve is equivalent to B / A.squeeze(-1)"
+                .into(),
+        );
     }
     let column = if vector { b.unsqueeze(-1)? } else { b.clone() };
     let turn = |x: &Tensor| if left { Ok(x.clone()) } else { transpose(x, -2, -1) };
@@ -132,6 +139,7 @@ impl Op for Inverse {
         let turned = Term::from(ctx.output(0)?).h();
         Ok(smallvec![Some((-turned.mm(&Term::from(ctx.grad(0)?)).mm(&turned)).0?)])
     }
+    crate::attributes!();
 }
 
 pub fn inv_ex(a: &Tensor, check: bool) -> Result<(Tensor, Tensor)> {
@@ -141,7 +149,8 @@ pub fn inv_ex(a: &Tensor, check: bool) -> Result<(Tensor, Tensor)> {
     if check {
         check_info(op, &info, |place| {
             format!(
-                "The diagonal element {place} is zero, the inversion could not be completed because the input matrix is singular."
+                "The diagonal element {place} is zero, the inversion could not be completed because the input \
+                     matrix is singular."
             )
         })?;
     }
@@ -162,7 +171,8 @@ pub struct Form {
 /// X of A·X = B, where A is a triangle. A and B have one batch.
 #[derive(Debug)]
 pub struct SolveTriangular {
-    pub form: Form,
+    pub upper: bool,
+    pub unit: bool,
 }
 
 impl Op for SolveTriangular {
@@ -174,11 +184,12 @@ impl Op for SolveTriangular {
         check_square("linalg.solve_triangular", "A", a)?;
         check_matrices("linalg.solve_triangular", "B", b)?;
         check_system("linalg.solve_triangular", a, b)?;
+        check_batches("linalg.solve_triangular", a, batch(b))?;
         Ok(smallvec![Meta::New(b.dtype(), b.shape().into())])
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         let (a, b, x) = (Stack::matrices(&inputs[0]), Stack::matrices(&inputs[1]), Stack::matrices(&outputs[0]));
-        let kind = kernel::Triangle { upper: self.form.upper, unit: self.form.unit, adjoint: false };
+        let kind = kernel::Triangle { upper: self.upper, unit: self.unit, adjoint: false };
         in_field!(inputs[0].dtype(), F => for_each(b.batch(), a.rows * a.rows * b.cols.max(1), |i| {
             let mut rhs = b.get::<F>(i);
             kernel::solve(&a.get::<F>(i), &mut rhs, kind);
@@ -191,23 +202,21 @@ impl Op for SolveTriangular {
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let mut grads = ctx.grads();
-        let turned = Form { upper: !self.form.upper, ..self.form };
+        let turned = Form { upper: !self.upper, unit: self.unit };
         let gb = triangular(&adjoint(&ctx.input(0)?)?, &ctx.grad(0)?, turned)?;
         if ctx.needs(0) {
             let grad = -Term::from(&gb).mm(&Term::from(ctx.output(0)?).h());
-            let from = self.form.unit as i64;
-            grads[0] = Some(if self.form.upper { grad.triu(from) } else { grad.tril(-from) }.0?);
+            let from = self.unit as i64;
+            grads[0] = Some(if self.upper { grad.triu(from) } else { grad.tril(-from) }.0?);
         }
         grads[1] = Some(gb);
         Ok(grads)
     }
-    fn attributes(&self) -> Attributes {
-        vec![("upper", self.form.upper.into()), ("unit", self.form.unit.into())]
-    }
+    crate::attributes!(upper, unit);
 }
 
 pub(super) fn triangular(a: &Tensor, b: &Tensor, form: Form) -> Result<Tensor> {
-    apply(SolveTriangular { form }, [a, b])
+    apply(SolveTriangular { upper: form.upper, unit: form.unit }, [a, b])
 }
 
 /// X of A·X = B, or of X·A = B unless `left`, where A is a triangle.

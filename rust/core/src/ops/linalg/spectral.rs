@@ -3,13 +3,14 @@
 use super::*;
 use crate::autograd::Ctx;
 use crate::kernels::linalg::{eig as general, eigh as hermitian, svd as singular};
-use crate::op::{Attributes, Grads, Inputs, Keep, Meta, Metas, Op, apply_all};
+use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, apply_all};
 use smallvec::smallvec;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn not_converged(op: &'static str, what: &str) -> Error {
     let message = format!(
-        "The algorithm failed to converge because the input matrix {what} is ill-conditioned, has too many repeated values, or holds numbers that are not finite."
+        "The algorithm failed to converge because the input matrix {what} is ill-conditioned, has too many repeated \
+             values, or holds numbers that are not finite."
     );
     Error::LinAlg { op, message }
 }
@@ -79,9 +80,7 @@ impl Op for Eigh {
         // Only the Hermitian part moves the result.
         Ok(smallvec![Some(((&grad + &grad.h()) * 0.5).0?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("vectors", self.vectors.into())]
-    }
+    crate::attributes!(vectors);
 }
 
 /// Whether the lower triangle is meant.
@@ -170,9 +169,7 @@ impl Op for Eig {
         let inner = inner.mm(&vh);
         Ok(smallvec![Some(vh.then(|vh| solve(vh, inner.0.as_ref().map_err(Clone::clone)?, true)).0?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("vectors", self.vectors.into())]
-    }
+    crate::attributes!(vectors);
 }
 
 fn eig_of(op: &'static str, a: &Tensor, vectors: bool) -> Result<(Tensor, Tensor)> {
@@ -299,9 +296,7 @@ impl Op for Svd {
         }
         Ok(smallvec![Some(grad.0?)])
     }
-    fn attributes(&self) -> Attributes {
-        vec![("full", self.full.into()), ("vectors", self.vectors.into())]
-    }
+    crate::attributes!(full, vectors);
 }
 
 fn svd_of(a: &Tensor, full: bool, vectors: bool) -> Result<(Tensor, Tensor, Tensor)> {

@@ -64,12 +64,10 @@ pub fn matrix_norm(
     };
     let least = p < 0.0;
     if p.abs() == 2.0 {
-        return of_singular_values(x, [rows, columns], keepdim, dtype, |s| {
-            match least {
-                true => amin(s, &[-1], false, Out::New),
-                false if s.shape().last() == Some(&0) => s.sum(&[-1], false),
-                false => amax(s, &[-1], false, Out::New),
-            }
+        return of_singular_values(x, [rows, columns], keepdim, dtype, |s| match least {
+            true => amin(s, &[-1], false, Out::New),
+            false if s.shape().last() == Some(&0) => s.sum(&[-1], false),
+            false => amax(s, &[-1], false, Out::New),
         });
     }
     let (along, mut over) = match p.abs() {
