@@ -23,6 +23,7 @@ def manual_seed(seed: int) -> Any:
         >>> torch.rand(2)
         tensor([0.4963, 0.7682])
     """
+    torch._C._gpu_set_random_state(int(seed) % 2**64, 0)
     return default_generator.manual_seed(int(seed))
 
 

@@ -83,7 +83,10 @@ impl PyStorage {
     }
     #[getter]
     fn device<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        types::device_object(py, Device::CPU)
+        match self.storage.device_memory() {
+            None => types::device_object(py, Device::CPU),
+            Some(memory) => types::device_object(py, Device::parse(memory.driver().name())?),
+        }
     }
     fn __getitem__(&self, index: isize) -> PyResult<u8> {
         let (ptr, at) = (self.bytes()?, self.place(index)?);

@@ -242,7 +242,7 @@ pub fn to_array<'py>(py: Python<'py>, tensor: &Tensor, force: bool) -> PyResult<
     if !force {
         if tensor.storage().device_memory().is_some() {
             return Err(PyTypeError::new_err(
-                "can't convert a gpu device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.",
+                "can't convert gpu:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.",
             ));
         }
         if tensor.requires_grad() {

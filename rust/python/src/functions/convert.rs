@@ -183,7 +183,7 @@ table! {
 
     /// Writes the values of another tensor into this one.
     method: "copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor"
-        => |x: &Tensor, src: &Tensor, _: bool| x.copy_(&src.to_cpu()?).map(|()| x.clone());
+        => |x: &Tensor, src: &Tensor, _: bool| x.copy_(src).map(|()| x.clone());
 
     /// The smallest dtype that holds the values of both.
     fn: "promote_types(ScalarType type1, ScalarType type2) -> ScalarType" => DType::promote;

@@ -99,7 +99,16 @@ fn resize(x: Object, size: Dims) -> PyResult<Py<PyAny>> {
             let text = "Trying to resize storage that is not resizable: it belongs to somebody else; clone() the tensor first";
             return Err(PyRuntimeError::new_err(text));
         }
-        let storage = Storage::new(bytes).py()?;
+        let storage = match tensor.driver() {
+            Some(driver) => rushlight::device::storage(&driver, tensor.dtype(), bytes / tensor.dtype().size()).py()?,
+            None => Storage::new(bytes).py()?,
+        };
+        if tensor.driver().is_some() && tensor.storage().bytes() > 0 {
+            let flat = Layout::contiguous(&[tensor.storage().bytes() / tensor.dtype().size()]);
+            let old = Tensor::on(tensor.storage().clone(), flat, tensor.dtype()).py()?;
+            let flat = Layout::contiguous(old.shape());
+            Tensor::on(storage.clone(), flat, tensor.dtype()).py()?.copy_(&old).py()?;
+        }
         if let (Some(from), Some(to)) = (tensor.storage().ptr(), storage.ptr()) {
             // SAFETY: the new memory is larger than the old one.
             unsafe { to.copy_from_nonoverlapping(from, tensor.storage().bytes()) };
@@ -116,7 +125,7 @@ fn apply(x: Object, function: Object) -> PyResult<Py<PyAny>> {
     if tensor.requires_grad() {
         return Err(PyTypeError::new_err("Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead."));
     }
-    let dense = tensor.detach().copy().py()?;
+    let dense = tensor.to_cpu().py()?.detach().copy().py()?;
     for i in 0..dense.numel() {
         let at = dense.ptr().wrapping_add(i * dense.dtype().size());
         // SAFETY: an element of a dense tensor of our own.
@@ -144,7 +153,12 @@ table! {
     /// Elements of the storage before the first one of the tensor.
     method: "storage_offset(Tensor self) -> int" => |x: &Tensor| x.layout().offset();
     /// The address of the first element.
-    method: "data_ptr(Tensor self) -> int" => |x: &Tensor| if x.numel() == 0 { 0 } else { x.ptr() as usize };
+    method: "data_ptr(Tensor self) -> int" => |x: &Tensor| match x.storage().ptr() {
+            _ if x.numel() == 0 => 0,
+            Some(_) => x.ptr() as usize,
+            // No address that anybody could use, but one that tells memory from other memory.
+            None => x.storage().id() + x.layout().offset() * x.dtype().size(),
+        };
     /// The number of the tensor's device; -1 on the CPU.
     method: "get_device(Tensor self) -> int" => |x: &Tensor| if Device::of(x).is_cpu() { -1i64 } else { 0 };
 

@@ -9,6 +9,8 @@ pub mod index;
 pub mod norm;
 pub mod optim;
 pub mod pool;
+pub mod random;
+pub mod reduce;
 pub mod rows;
 pub mod scan;
 pub mod sort;

@@ -2,6 +2,7 @@
 
 use super::{Dist, chosen, draw_like, in_order};
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::isa::Isa;
@@ -98,6 +99,11 @@ impl Op for Dropout {
             map::run(&thin, &dtypes, run)
         });
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let x = &inputs[0];
+        let scale = self.scale(x.dtype());
+        crate::ops::gpu::random::dropout(gpu, self.p, scale, x, &outputs[0], &outputs[1], &self.generator)
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.output(1)

@@ -13,6 +13,7 @@ pub use gamma::*;
 pub use sample::*;
 
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::convert;
@@ -199,6 +200,15 @@ impl Op for Draw {
         // SAFETY: the output's memory, or fresh memory of its dtype.
         let fill = |to: &Tensor, dense: bool| unsafe { fill(to.ptr(), out.dtype(), out.numel(), dist, engine, dense) };
         in_order(out, layout, fill)
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        if crate::ops::gpu::random::draw(gpu, self.dist, &outputs[0], &self.generator)? {
+            return Ok(true);
+        }
+        // A permutation is drawn here and sent there.
+        let here = Tensor::empty(outputs[0].shape(), outputs[0].dtype())?;
+        self.cpu(inputs, std::slice::from_ref(&here))?;
+        gpu.copy(&crate::device::upload(&here, gpu.driver)?, &outputs[0]).map(|_| true)
     }
     fn updates(&self) -> bool {
         true

@@ -2,6 +2,7 @@
 
 use super::{Dist, chosen, draw, in_order, not_in, order, tiles, zero_gradients};
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::random as kernel;
@@ -23,7 +24,7 @@ pub(super) unsafe fn elements<T>(x: &Tensor) -> &[T] {
 
 /// All of a tensor as doubles, in row-major order.
 pub(super) fn doubles(x: &Tensor) -> Result<Vec<f64>> {
-    x.detach().to(DType::F64)?.to_vec::<f64>()
+    x.to_cpu()?.detach().to(DType::F64)?.to_vec::<f64>()
 }
 
 /// 1 with the probability that input 0 has at its place, else 0; in place, input 0 is the target and input 1 the probability.
@@ -84,6 +85,10 @@ impl Op for BernoulliBy {
                 })
             }
         })
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let p = inputs.get(1).unwrap_or(&inputs[0]).detach().expand(outputs[0].shape())?;
+        crate::ops::gpu::random::bernoulli(gpu, &p, &outputs[0], &self.generator)
     }
     fn updates(&self) -> bool {
         true

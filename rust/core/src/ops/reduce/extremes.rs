@@ -2,12 +2,14 @@
 
 use super::{kept, kept_layout, kept_operand, not_empty, reduced};
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
 use crate::kernels::reduce::arg;
 use crate::layout::wrap_dim;
 use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
+use crate::ops::gpu::reduce::extreme as extreme_on_gpu;
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 
@@ -63,6 +65,10 @@ impl Op for Arg {
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         run(self.least, self.dim, &inputs[0], None, Some(&outputs[0]))
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let dims = &[self.dim][..inputs[0].ndim().min(1)];
+        extreme_on_gpu(gpu, self.least, &inputs[0], dims, None, &outputs[0])
+    }
     crate::attributes!(least, dim, keepdim);
 }
 
@@ -86,6 +92,10 @@ impl Op for Extreme {
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         run(self.least, self.dim, &inputs[0], Some(&outputs[0]), Some(&outputs[1]))
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let dims = &[self.dim][..inputs[0].ndim().min(1)];
+        extreme_on_gpu(gpu, self.least, &inputs[0], dims, Some(&outputs[0]), &outputs[1])
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.output(1)

@@ -11,8 +11,10 @@ pub use moments::{LogSumExp, Var, logsumexp, std_mean, std_of, var, var_mean};
 pub use norms::{Order, matrix_norm, norm, order_of, renorm};
 
 use super::Term;
+use super::gpu::reduce as on_gpu;
 use super::ternary::where_op;
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::iter::Operand;
@@ -183,6 +185,10 @@ impl Op for Reduce {
             }
         }
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let (x, out) = (&inputs[0], &outputs[0]);
+        folded(self.fold, self.name(), gpu, x, &self.dims, out)
+    }
     fn keep(&self, _: &[bool]) -> Keep {
         let input = Keep::NOTHING.input(0);
         match self.fold {
@@ -218,6 +224,59 @@ impl Op for Reduce {
         Ok(smallvec![Some(term.0?)])
     }
     crate::attributes!(fold, dims, keepdim, dtype);
+}
+
+/// What each reduction does to a state, in WGSL.
+fn folded(fold: Fold, name: &str, gpu: &Gpu, x: &Tensor, dims: &[usize], out: &Tensor) -> Result<bool> {
+    let float = x.dtype().is_float();
+    let p = if let Fold::Norm(p) = fold { p } else { 0.0 };
+    let zero = if float { "0.0" } else { "0" };
+    let (lowest, highest) = if float { ("-infinity()", "infinity()") } else { ("-2147483647 - 1", "2147483647") };
+    let add = "return s + t;";
+    // State, its beginning, an element, two states, the result.
+    let (state, start, take, join, give) = match fold {
+        Fold::Sum => ("T", zero, "return s + v;", add, "s"),
+        Fold::Mean => ("T", zero, "return s + v;", add, "s / n"),
+        Fold::NanSum => ("T", zero, "return select(s + v, s, is_nan(v));", add, "s"),
+        Fold::Prod => ("T", if float { "1.0" } else { "1" }, "return s * v;", "return s * t;", "s"),
+        Fold::Amax if float => ("T", lowest, "return greatest(s, v);", "return greatest(s, t);", "s"),
+        Fold::Amin if float => ("T", highest, "return least(s, v);", "return least(s, t);", "s"),
+        Fold::Amax => ("T", lowest, "return max(s, v);", "return max(s, t);", "s"),
+        Fold::Amin => ("T", highest, "return min(s, v);", "return min(s, t);", "s"),
+        Fold::Any => ("i32", "0", "return select(s, 1, v != 0);", "return s | t;", "s"),
+        Fold::All => ("i32", "1", "return select(s, 0, v == 0);", "return s & t;", "s"),
+        Fold::CountNonzero => ("i32", "0", "return select(s, s + 1, v != 0);", add, "s"),
+        Fold::Norm(0.0) => ("f32", "0.0", "return select(s, s + 1.0, v != 0);", add, "s"),
+        Fold::Norm(1.0) => ("f32", "0.0", "return s + abs(v);", add, "s"),
+        Fold::Norm(2.0) => ("f32", "0.0", "return s + v * v;", add, "sqrt(s)"),
+        Fold::Norm(f64::INFINITY) => ("f32", "0.0", "return greatest(s, abs(v));", "return greatest(s, t);", "s"),
+        Fold::Norm(f64::NEG_INFINITY) => ("f32", "infinity()", "return least(s, abs(v));", "return least(s, t);", "s"),
+        Fold::Norm(_) => ("f32", "0.0", "return s + power(abs(v), p(0u));", add, "power(s, 1.0 / p(0u))"),
+    };
+    let state = if state != "T" {
+        state
+    } else if float {
+        "f32"
+    } else {
+        "i32"
+    };
+    let kind = match p {
+        0.0 | 1.0 | 2.0 => p.to_string(),
+        _ if p.is_infinite() => p.to_string(),
+        _ => "p".to_string(),
+    };
+    let result = if out.dtype().is_float() { "f32" } else { "i32" };
+    let fold = on_gpu::Fold {
+        name: format!("{name}{kind}{state}{result}"),
+        state,
+        words: 1,
+        start,
+        take,
+        join,
+        give: &format!("out_set(row, {result}({give}));"),
+        parameters: &[p],
+    };
+    on_gpu::reduce(gpu, &fold, x, dims, &[("out", out)])
 }
 
 /// Where x equals y; NaN equals NaN.

@@ -2,11 +2,13 @@
 
 use super::{all_or, count, kept, kept_layout, kept_operand, reduced, spread};
 use crate::autograd::Ctx;
+use crate::device::Gpu;
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::reduce::moments;
 use crate::layout::Shape;
 use crate::op::{Grads, Inputs, Keep, Meta, Metas, Op, Out, apply, apply_all, new};
+use crate::ops::gpu::reduce::{Fold, reduce};
 use crate::ops::{Term, index};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
@@ -52,6 +54,23 @@ impl Op for Var {
         let ran = unsafe { moments::var(self.root, self.correction, (x.dtype(), &from), &self.dims, to) };
         debug_assert!(ran);
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let root = if self.root { "sqrt" } else { "" };
+        let mean = if self.mean { " mean_set(row, s.y);" } else { "" };
+        let fold = Fold {
+            name: self.name().to_string(),
+            state: "vec3<f32>",
+            words: 3,
+            start: "S(0.0, 0.0, 0.0)",
+            take: "let d = v - s.y; let m = s.y + d / (s.x + 1.0); return S(s.x + 1.0, m, s.z + d * (v - m));",
+            join: "let n = s.x + t.x; if (t.x == 0.0) { return s; } let d = t.y - s.y;
+    return S(n, s.y + d * (t.x / n), s.z + t.z + d * d * (s.x * (t.x / n)));",
+            give: &format!("out_set(row, {root}(s.z / max(n - p(0u), 0.0)));{mean}"),
+            parameters: &[self.correction],
+        };
+        let names = [("out", &outputs[0]), ("mean", outputs.last().unwrap_or(&outputs[0]))];
+        reduce(gpu, &fold, &inputs[0], &self.dims, &names[..outputs.len()])
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(0).and(Keep::NOTHING.output(0).only_if(self.root))
@@ -167,6 +186,20 @@ impl Op for LogSumExp {
         let ran = unsafe { moments::logsumexp((x.dtype(), &from), &self.dims, (out.dtype(), &to)) };
         debug_assert!(ran);
         Ok(())
+    }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let fold = Fold {
+            name: "logsumexp".to_string(),
+            state: "vec2<f32>",
+            words: 2,
+            start: "S(-infinity(), 0.0)",
+            take: "return join(s, S(v, 1.0));",
+            join: "let m = greatest(s.x, t.x); if (!is_finite(m)) { return S(m, 1.0); }
+    return S(m, s.y * exp(s.x - m) + t.y * exp(t.x - m));",
+            give: "if (is_finite(s.x)) { out_set(row, s.x + log_of(s.y)); } else { out_set(row, s.x); }",
+            parameters: &[],
+        };
+        reduce(gpu, &fold, &inputs[0], &self.dims, &[("out", &outputs[0])])
     }
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING.input(0).output(0)

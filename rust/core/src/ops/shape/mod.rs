@@ -75,7 +75,14 @@ impl Tensor {
         if self.is_contiguous() { Ok(self.clone()) } else { self.copy() }
     }
     pub fn copy_(&self, source: &Tensor) -> Result<()> {
-        apply_in_place(Copy {}, Inputs(&[Some(self), Some(source)]), self)
+        let (here, there) = (self.driver(), source.driver());
+        if here.is_none() && there.is_none() {
+            return apply_in_place(Copy {}, Inputs(&[Some(self), Some(source)]), self);
+        }
+        // From one device to another the values go in a dtype that both have.
+        let source = if here.is_some() && there.is_none() { source.to(self.dtype())? } else { source.clone() };
+        let source = crate::device::transfer(&source, here)?;
+        apply_in_place(Copy {}, Inputs(&[Some(self), Some(&source)]), self)
     }
 }
 
