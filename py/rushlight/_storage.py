@@ -123,7 +123,7 @@ class TypedStorage:
     @property
     def device(self) -> Any:
         """Where it lives."""
-        return torch.device("cpu")
+        return self._untyped_storage.device
 
     @property
     def is_cuda(self) -> bool:
@@ -131,8 +131,8 @@ class TypedStorage:
         return False
 
     def get_device(self) -> int:
-        """-1, the CPU's number."""
-        return -1
+        """The number of its device; -1 for the CPU."""
+        return -1 if self.device.type == "cpu" else self.device.index or 0
 
     def pickle_storage_type(self) -> str:
         """The name of the class in files, such as `FloatStorage`."""
@@ -171,11 +171,19 @@ class TypedStorage:
 
     def clone(self) -> TypedStorage:
         """A copy."""
+        if self.device.type != "cpu":
+            return TypedStorage(wrap_storage=self._tensor().clone().untyped_storage(), dtype=self.dtype)
         return TypedStorage(wrap_storage=_from_bytes(_memory(self._untyped_storage)), dtype=self.dtype)
 
     def cpu(self) -> TypedStorage:
-        """This storage."""
-        return self
+        """This storage, or a copy on the CPU."""
+        if self.device.type == "cpu":
+            return self
+        return TypedStorage(wrap_storage=self._tensor().cpu().untyped_storage(), dtype=self.dtype)
+
+    def gpu(self) -> TypedStorage:
+        """This storage, or a copy on the GPU."""
+        return TypedStorage(wrap_storage=self._tensor().to("gpu").untyped_storage(), dtype=self.dtype)
 
     def _to(self, dtype: Any) -> TypedStorage:
         return TypedStorage(wrap_storage=self._tensor().to(dtype).untyped_storage(), dtype=dtype)
@@ -205,6 +213,8 @@ class TypedStorage:
     __copy__ = clone
 
     def __reduce_ex__(self, protocol: int) -> tuple:
+        if self.device.type != "cpu":
+            return _rebuild_on_gpu, (self.cpu(),)
         data = _memory(self._untyped_storage)
         if protocol >= 5:
             from pickle import PickleBuffer
@@ -221,7 +231,11 @@ class TypedStorage:
 
     def __repr__(self) -> str:
         body = "".join(f" {value}\n" for value in self.tolist())
-        return f"{body}[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {self.size()}]"
+        return f"{body}[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {self.size()}]"
+
+
+def _rebuild_on_gpu(storage: TypedStorage) -> TypedStorage:
+    return storage.gpu()
 
 
 def _dtype_name(dtype: Any) -> str:

@@ -171,8 +171,6 @@ def _reduce_tensor(tensor: torch.Tensor, protocol: int = 2) -> tuple:
 def _reduce_plain(tensor: torch.Tensor) -> tuple:
     requires_grad = tensor.requires_grad
     tensor = tensor.detach()  # as in PyTorch, the value goes without its history
-    if tensor.device.type != "cpu":
-        tensor = tensor.cpu()
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
     storage = TypedStorage(wrap_storage=tensor.untyped_storage(), dtype=tensor.dtype)

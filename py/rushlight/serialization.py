@@ -321,8 +321,8 @@ def load(
             size = file.seek(0, os.SEEK_END) - start
             file.seek(start)
             if _is_tar(file):
-                return legacy.load_tar(file, make, restore, size)
-            return legacy.load(file, make, restore, size)
+                return legacy.load_tar(file, make, _on_cpu(restore), size)
+            return legacy.load(file, make, _on_cpu(restore), size)
         except EOFError as error:
             raise RuntimeError(f"file is cut off: {error}") from error
         except UnpicklingError as error:
@@ -412,17 +412,15 @@ def _load_zip(file: Any, mapped: Any, make: Callable, restore: Callable) -> Any:
                 f"{available}"
             )
         if whole is not None and nbytes:
-            return restore(
-                torch.frombuffer(whole, dtype=torch.uint8, count=nbytes, offset=reader.offset(name)).untyped_storage(),
-                location,
-            )
+            bytes_of = torch.frombuffer(whole, dtype=torch.uint8, count=nbytes, offset=reader.offset(name))
+            return _settled(restore(bytes_of.untyped_storage(), location), dtype, numel)
         untyped = torch.UntypedStorage(nbytes)
         if nbytes:
             memory = _storage._memory(untyped)
             reader.read_into(name, memory)
             if swap:
                 _swap(memory, dtype)
-        return restore(untyped, location)
+        return _settled(restore(untyped, location), dtype, numel)
 
     def persistent_load(saved_id: Any) -> Any:
         if not isinstance(saved_id, tuple) or len(saved_id) != 5 or saved_id[0] != "storage":
@@ -499,10 +497,44 @@ def _restorer(map_location: Any) -> Callable[[Any, str], Any]:
     return by_function
 
 
+class _ForGpu:
+    """A storage on its way to the GPU, where memory has a dtype: it waits until that is known."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+
+
+def _on_cpu(restore: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """For the formats before 1.6, which tell the dtypes of storages too late."""
+
+    def checked(storage: Any, location: str) -> Any:
+        result = restore(storage, location)
+        if isinstance(result, _ForGpu):
+            raise NotImplementedError(
+                "files of the old format load on the CPU: use map_location='cpu', and .to('gpu') on what was loaded"
+            )
+        return result
+
+    return checked
+
+
+def _settled(storage: Any, dtype: Any, numel: int) -> Any:
+    if not isinstance(storage, _ForGpu):
+        return storage
+    return torch._C._tensor_from_storage(storage.storage, dtype, 0, (numel,), (1,)).to("gpu").untyped_storage()
+
+
 def _default_restore(storage: Any, location: str) -> Any:
     kind = location.partition(":")[0]
     if kind == "cpu":
         return storage
+    if kind == "gpu":
+        if not torch.gpu.is_available():
+            raise RuntimeError(
+                "Attempting to deserialize object on a GPU device but torch.gpu.is_available() is False. "
+                "Use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
+            )
+        return _ForGpu(storage)
     if kind == "cuda":
         raise RuntimeError(
             "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. "

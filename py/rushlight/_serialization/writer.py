@@ -44,19 +44,19 @@ class Storages:
             untyped, dtype, numel, kind = obj, torch.uint8, obj.nbytes(), torch.UntypedStorage
         else:
             return None
-        size = untyped.nbytes()
+        size, location = untyped.nbytes(), str(untyped.device)
         where = (untyped.data_ptr(), size) if size else (id(untyped), 0)
         key = self._keys.get(where)
         if key is None:
             key = self._keys[where] = str(len(self._keys))
-            self.kept[key] = untyped
+            self.kept[key] = untyped if location == "cpu" else obj.cpu().untyped()
             self._dtypes[key] = dtype
         elif self._dtypes[key] != dtype and kind is not torch.UntypedStorage:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different types "
                 f"({self._dtypes[key]} and {dtype}); clone one of them"
             )
-        saved = ("storage", kind, key, "cpu", numel)
+        saved = ("storage", kind, key, location, numel)
         return (*saved, None) if self._legacy else saved  # the old format had a place for views of storages
 
     def itemsize(self, key: str) -> int:

@@ -87,6 +87,7 @@ class Adapter:
         self._usage = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST
         self._constants = self.device.create_buffer(size=_CONSTANTS, usage=usage.UNIFORM | usage.COPY_DST)
         self._staging: Any = None
+        self._probe: Any = None
         self._layouts: dict[Any, Any] = {}
         self._ahead = 0
         self._lost: str | None = None
@@ -202,9 +203,10 @@ class Adapter:
                 raise self._failed(error, f"handing over {len(launches)} launches") from None
 
     def wait(self) -> None:
-        """Waits for all that was submitted."""
-        self._ahead = 0
-        self.device.queue.on_submitted_work_done_sync()
+        """Waits for all that was submitted. (on_submitted_work_done of wgpu 0.32.0 raises TypeError: four bytes are fetched instead.)"""
+        if self._probe is None:
+            self._probe = self.create(256)
+        self.read(self._probe, 0, 4)
 
     def write(self, buffer: Any, offset: int, data: bytes) -> None:
         """Puts bytes into a buffer, after all that was submitted before."""

@@ -75,7 +75,7 @@ impl PyStorage {
         1
     }
     fn data_ptr(&self) -> usize {
-        self.storage.ptr().map_or(0, |p| p as usize)
+        self.storage.ptr().map_or(self.storage.id(), |p| p as usize)
     }
     #[getter]
     fn _cdata(&self) -> usize {

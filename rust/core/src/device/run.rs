@@ -19,6 +19,14 @@ pub fn home() -> Option<Arc<dyn Driver>> {
     if USED.load(Relaxed) { HOME.with_borrow(Clone::clone) } else { None }
 }
 
+/// A list that a function has made, where its tensors are. What that device cannot hold stays on the CPU.
+pub(crate) fn homed(tensor: Tensor) -> Result<Tensor> {
+    match home() {
+        Some(driver) if Form::of(tensor.dtype(), &driver).is_ok() => super::upload(&tensor, &driver),
+        _ => Ok(tensor),
+    }
+}
+
 /// Runs `work` with this home: the device that a factory was given, or the one that a function's tensors are on.
 pub fn with_home<R>(driver: Option<Arc<dyn Driver>>, work: impl FnOnce() -> R) -> R {
     if driver.is_none() && !USED.load(Relaxed) {

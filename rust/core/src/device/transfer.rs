@@ -50,6 +50,9 @@ pub fn transfer(x: &Tensor, to: Option<Arc<dyn Driver>>) -> Result<Tensor> {
 
 /// A dense copy on the device of a tensor on the CPU, outside of the graph.
 pub fn upload(x: &Tensor, driver: &Arc<dyn Driver>) -> Result<Tensor> {
+    if x.storage().device_memory().is_some() {
+        return Ok(x.detach());
+    }
     let bytes = device_bytes(driver, x.dtype(), x.numel())?;
     let dense = crate::autograd::no_grad(|| x.detach().contiguous())?;
     let storage = Storage::on_device(driver.alloc_to_write(bytes)?, x.numel() * x.dtype().size());
