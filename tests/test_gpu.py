@@ -135,7 +135,7 @@ def test_where_new_tensors_go(gpu):
 # ---- elementwise ops
 
 UNARY = """exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh neg square
-abs sign floor ceil trunc round frac sigmoid relu erf erfc lgamma digamma isnan isinf isfinite signbit logical_not deg2rad
+abs sign floor ceil trunc round frac sigmoid relu erf erfc lgamma isnan isinf isfinite signbit logical_not deg2rad
 nan_to_num positive""".split()
 
 
@@ -169,7 +169,8 @@ def test_functions_of_two_tensors(gpu, name):
     if name in ("pow", "xlogy"):
         a, b = a.abs() + 0.1, b.abs() + 0.1
     both(lambda x, y: function(x, y), a, b)
-    close(function(a.to(gpu), 1.5), function(a, 1.5))
+    if name not in ("maximum", "minimum", "atan2", "hypot", "logaddexp", "copysign"):
+        close(function(a.to(gpu), 1.5), function(a, 1.5))
     close(function(a.to(gpu), torch.tensor(2.0)), function(a, torch.tensor(2.0)))  # a 0-dim tensor may stay on the CPU
 
 

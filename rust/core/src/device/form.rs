@@ -56,11 +56,10 @@ impl Form {
             None => {
                 let way = if dtype.is_complex() { "torch.view_as_real(x).float()" } else { ".float()" };
                 let message = format!(
-                    "dtype {dtype} cannot live on {}: GPUs reached through WebGPU hold float32, float16, integers and bool; \
-                     convert with {way} first",
+                    "float32, float16, an integer dtype or bool, which are what shaders hold on {} (convert with {way} first)",
                     driver.name()
                 );
-                Err(Error::Type { op: "gpu", expected: message, given: dtype.to_string() })
+                Err(Error::Type { op: "gpu", expected: message, given: format!("dtype {dtype}") })
             }
         }
     }

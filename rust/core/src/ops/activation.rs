@@ -71,7 +71,7 @@ unary! {
     real Gelu = gelu_erf as "gelu": |_, x| x.gelu(); "a * ndtr(a)"; |g, input x| g.with(GeluBackward {}, x);
 
     /// gelu with the tanh approximation of Φ.
-    real GeluTanh = gelu_tanh as "gelu": |_, x| x.gelu_tanh(); "0.5 * a * (1.0 + tanh_of(0.7978845608028654 * (a + 0.044715 * a * a * a)))";
+    real GeluTanh = gelu_tanh as "gelu": |_, x| x.gelu_tanh(); "a * sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a))";
         |g, input x| g.with(GeluTanhBackward {}, x);
 
     /// x · tanh(softplus(x))

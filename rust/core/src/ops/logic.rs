@@ -17,7 +17,7 @@ binary! {
     /// a == b
     test Eq = eq: |_, a, b| a == b; "a == b";
     /// a != b
-    test Ne = ne: |_, a, b| a != b; "a != b";
+    test Ne = ne: |_, a, b| a != b; "!(a == b)";
     /// a < b
     test_order Lt = lt: |_, a, b| a < b; "a < b";
     /// a <= b
@@ -27,11 +27,11 @@ binary! {
     /// a >= b
     test_order Ge = ge: |_, a, b| a >= b; "a >= b";
     /// Whether both are not zero.
-    test LogicalAnd = logical_and: |_, a, b| a != T::ZERO && b != T::ZERO; "a != 0 && b != 0";
+    test LogicalAnd = logical_and: |_, a, b| a != T::ZERO && b != T::ZERO; "!(a == 0) && !(b == 0)";
     /// Whether one or both are not zero.
-    test LogicalOr = logical_or: |_, a, b| a != T::ZERO || b != T::ZERO; "a != 0 || b != 0";
+    test LogicalOr = logical_or: |_, a, b| a != T::ZERO || b != T::ZERO; "!(a == 0 && b == 0)";
     /// Whether just one is not zero.
-    test LogicalXor = logical_xor: |_, a, b| (a != T::ZERO) != (b != T::ZERO); "(a != 0) != (b != 0)";
+    test LogicalXor = logical_xor: |_, a, b| (a != T::ZERO) != (b != T::ZERO); "(a == 0) != (b == 0)";
 }
 
 /// Whether `|a − b| <= atol + rtol · |b|`, element by element; infinities are close to themselves.
