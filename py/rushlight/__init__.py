@@ -60,7 +60,7 @@ _MODULES = frozenset(
     "accelerator amp ao autograd backends compiler cpu cuda distributed distributions export fft func functional futures "
     "fx gpu hub jit library linalg masked monitor mps multiprocessing nested nn onnx optim overrides package profiler "
     "quantization random return_types serialization signal sparse special storage testing types utils version xpu "
-    "as_torch _C _classes _numeric _rushlight _tensor _tensor_str _utils _jit_internal _lowrank _linalg_utils".split()
+    "as_torch _C _classes _dynamo _logging _numeric _rushlight _tensor _tensor_str _utils _jit_internal _lowrank _linalg_utils".split()
 )
 
 # Names that live in a module of their own: name -> module.
@@ -76,7 +76,7 @@ _ELSEWHERE = {
         "get_default_device is_warn_always_enabled set_warn_always use_deterministic_algorithms "
         "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled "
         "set_deterministic_debug_mode get_deterministic_debug_mode set_float32_matmul_precision "
-        "get_float32_matmul_precision compile vmap finfo iinfo",
+        "get_float32_matmul_precision vmap finfo iinfo",
         "random": "manual_seed seed initial_seed get_rng_state set_rng_state fork_rng default_generator",
         "storage": "TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage LongStorage IntStorage "
         "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage",
@@ -89,6 +89,7 @@ _ELSEWHERE = {
         "set_autocast_dtype is_autocast_cpu_enabled set_autocast_cpu_enabled get_autocast_cpu_dtype "
         "set_autocast_cpu_dtype get_autocast_gpu_dtype set_autocast_gpu_dtype",
         "_lowrank": "svd_lowrank pca_lowrank",
+        "compiler": "compile",
         "_numeric": "trapezoid trapz cumulative_trapezoid gradient histogramdd segment_reduce",
     }.items()
     for name in names.split()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -167,13 +166,6 @@ class iinfo:
 
     def __hash__(self) -> int:
         return hash(self.dtype)
-
-
-def compile(model: Callable | None = None, **options: Any) -> Callable:
-    """Gives the function back as it is: Rushlight runs programs as they stand. Takes what `torch.compile` takes."""
-    if model is None:
-        return functools.partial(compile, **options)
-    return model
 
 
 def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Callable:

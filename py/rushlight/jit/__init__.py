@@ -1,9 +1,31 @@
-"""`torch.jit`: scripting and tracing are not here yet; what only decorates passes through."""
+"""`torch.jit`: programs recorded by running them once (`trace`), kept in files (`save`, `load`) that Rust and C++ run too.
+
+TorchScript, the language, is not here: `script` of a function gives the function back in a wrapper that runs its Python,
+and of a module raises NotImplementedError. What only decorates passes through. See docs/graph.md.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import os
+from builtins import isinstance as isinstance_
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
+
+import rushlight as torch
+from rushlight.jit import _trace
+from rushlight.jit._trace import (
+    RecursiveScriptModule,
+    ScriptModule,
+    TopLevelTracedModule,
+    TracedFunction,
+    TracerWarning,
+    is_tracing,
+    trace,
+)
+from rushlight.jit._trace import fixed as _fixed
+from rushlight.jit._trace import looked as _looked
 
 __all__ = [
     "Attribute",
@@ -11,6 +33,8 @@ __all__ = [
     "RecursiveScriptModule",
     "ScriptFunction",
     "ScriptModule",
+    "TopLevelTracedModule",
+    "TracedFunction",
     "TracerWarning",
     "annotate",
     "export",
@@ -35,89 +59,129 @@ __all__ = [
 ]
 
 _F = TypeVar("_F", bound=Callable)
-_WAY_OUT = "call the module as it is; to keep it, save its state_dict with torch.save"
-
-
-def _missing(name: str) -> NotImplementedError:
-    return NotImplementedError(f"torch.jit.{name} is not in Rushlight yet: {_WAY_OUT}")
-
-
-class TracerWarning(Warning):
-    """What tracing would warn with."""
-
-    @staticmethod
-    def ignore_lib_warnings() -> None:
-        """There is nothing to ignore."""
-
-
-class ScriptModule:
-    """A scripted module; none can be made."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise _missing("ScriptModule")
-
-
-class RecursiveScriptModule(ScriptModule):
-    """A scripted module; none can be made."""
 
 
 class ScriptFunction:
-    """A scripted function; none can be made."""
+    """A function under `torch.jit.script`: it runs as the Python that it is."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise _missing("ScriptFunction")
+    def __init__(self, function: Callable) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
 
-def script(obj: Any, *args: Any, **kwargs: Any) -> Any:
-    """Compiles TorchScript. Raises NotImplementedError."""
-    raise _missing("script")
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else functools.partial(self, owner)
 
+    def _no_program(self, what: str) -> NotImplementedError:
+        return NotImplementedError(
+            f"ScriptFunction.{what}: Rushlight does not compile TorchScript; record {self.__name__} with torch.jit.trace"
+        )
 
-def trace(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Records a function's operations. Raises NotImplementedError."""
-    raise _missing("trace")
+    @property
+    def graph(self) -> Any:
+        """Raises NotImplementedError: a program is what `torch.jit.trace` gives."""
+        raise self._no_program("graph")
 
+    @property
+    def code(self) -> str:
+        """The function's own source."""
+        return inspect.getsource(self._function)
 
-def trace_module(mod: Any, *args: Any, **kwargs: Any) -> Any:
-    """Records a module's operations. Raises NotImplementedError."""
-    raise _missing("trace_module")
-
-
-def save(m: Any, f: Any, *args: Any, **kwargs: Any) -> None:
-    """Saves a scripted module. Raises NotImplementedError."""
-    raise _missing("save")
-
-
-def load(f: Any, *args: Any, **kwargs: Any) -> Any:
-    """Loads a scripted module. Raises NotImplementedError."""
-    raise NotImplementedError(
-        "torch.jit.load is not in Rushlight yet: save the state_dict with torch.save, and load it into the module's "
-        "own class"
-    )
+    def save(self, f: Any, **kwargs: Any) -> None:
+        """Raises NotImplementedError: a program is what `torch.jit.trace` gives."""
+        raise self._no_program("save")
 
 
-def freeze(mod: Any, *args: Any, **kwargs: Any) -> Any:
-    """Freezes a scripted module. Raises NotImplementedError."""
-    raise _missing("freeze")
+def script(obj: Any, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None) -> Any:
+    """Of a function: the function in a wrapper that runs its Python. Of a class: the class. Of a traced module: the module.
+
+    Of another module it raises NotImplementedError: record it with `torch.jit.trace`.
+    """
+    if isinstance_(obj, ScriptModule) or isinstance_(obj, type) or isinstance_(obj, ScriptFunction):
+        return obj
+    if isinstance_(obj, torch.nn.Module):
+        raise NotImplementedError(
+            f"jit.script: Rushlight does not compile TorchScript, so it cannot script {type(obj).__name__}; record it on "
+            "example inputs with torch.jit.trace(module, inputs), which saves and loads all the same"
+        )
+    if not callable(obj):
+        raise TypeError(f"jit.script: expected a function, a class or a module, got {type(obj).__name__}")
+    return ScriptFunction(obj)
 
 
-def optimize_for_inference(mod: Any, *args: Any, **kwargs: Any) -> Any:
-    """Optimises a scripted module. Raises NotImplementedError."""
-    raise _missing("optimize_for_inference")
+def trace_module(
+    mod: Any,
+    inputs: dict,
+    optimize: Any = None,
+    check_trace: bool = True,
+    check_inputs: Any = None,
+    check_tolerance: float = 1e-5,
+    strict: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """The same as `trace` for inputs by method name; `forward` is the one method that can be traced."""
+    if set(inputs) != {"forward"}:
+        raise NotImplementedError(
+            f"jit.trace_module: expected inputs for 'forward' alone, got {sorted(inputs)}; trace other methods by themselves: "
+            "torch.jit.trace(module.method, inputs)"
+        )
+    checks = None if check_inputs is None else [check["forward"] for check in check_inputs]
+    return trace(mod, inputs["forward"], None, check_trace, checks, check_tolerance, strict)
+
+
+def save(m: Any, f: Any, _extra_files: dict | None = None) -> None:
+    """Writes a traced module or function to a file (a path or a writable object): program and weights.
+
+    The file is read by `torch.jit.load`, by Rust (`rushlight::Graph::load`) and by C and C++ (`rushlight.h`).
+    `_extra_files` are strings or bytes by name, which `load` gives back.
+    """
+    if not isinstance_(m, ScriptModule):
+        raise RuntimeError(
+            f"jit.save: expected what torch.jit.trace gives, got {type(m).__name__}; trace it first, or save its state_dict with "
+            "torch.save"
+        )
+    data = _trace.to_bytes(m, _extra_files)
+    if hasattr(f, "write"):
+        f.write(data)
+        return
+    with open(f, "wb") as file:
+        file.write(data)
+
+
+def load(f: Any, map_location: Any = None, _extra_files: dict | None = None, _restore_shapes: bool = False) -> Any:
+    """Reads a file that `save` wrote (a path or a readable object). A damaged, cut or newer file raises RuntimeError."""
+    if hasattr(f, "read"):
+        graph = torch._C.Graph.from_bytes(f.read())
+    else:
+        if not os.path.exists(f):
+            raise ValueError(f"The provided filename {os.fspath(f)} does not exist")
+        graph = torch._C.Graph.load(os.fspath(f))
+    return _trace.from_graph(graph, _extra_files, map_location)
+
+
+def freeze(mod: Any, preserved_attrs: Any = None, optimize_numerics: bool = True) -> Any:
+    """A traced module with its parameters as constants, and all that follows from them computed ahead."""
+    if not isinstance_(mod, ScriptModule):
+        raise RuntimeError(f"jit.freeze: expected what torch.jit.trace gives, got {type(mod).__name__}")
+    if mod.training:
+        raise RuntimeError("Freezing module in training mode is not yet supported: call eval() before tracing")
+    return _trace.frozen(mod)
+
+
+def optimize_for_inference(mod: Any, other_methods: Any = None) -> Any:
+    """The same as `freeze`."""
+    return freeze(mod)
 
 
 def script_method(fn: _F) -> _F:
-    """Marks a method of a ScriptModule. Raises NotImplementedError."""
-    raise _missing("script_method")
+    """Marks a method of a ScriptModule: returns it, and it runs as Python."""
+    return fn
 
 
 def is_scripting() -> bool:
-    """False."""
-    return False
-
-
-def is_tracing() -> bool:
-    """False."""
+    """False: nothing is compiled from TorchScript."""
     return False
 
 
@@ -142,7 +206,7 @@ def interface(obj: Any) -> Any:
 
 
 def script_if_tracing(fn: _F) -> _F:
-    """Marks a function to be scripted when traced: returns it."""
+    """Marks a function to be scripted when traced: returns it, and the trace follows it as it does all others."""
     return fn
 
 

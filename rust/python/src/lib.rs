@@ -15,6 +15,7 @@ mod functions;
 mod gate;
 mod generator;
 mod gpu;
+mod graph;
 mod output;
 mod overrides;
 mod publish;
@@ -36,6 +37,7 @@ fn _rushlight(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_class::<storage::PyStorage>()?;
     segment::install(m)?;
     overrides::install(m)?;
+    graph::install(m)?;
     autograd::install(m)?;
     publish::install(m)?;
     publish::publish(m)?;

@@ -7,9 +7,7 @@
 use super::{Graph, Value};
 use crate::attribute::Attribute;
 use crate::error::{Error, Result};
-use crate::op::Op;
 use crate::tensor::Tensor;
-use std::sync::Arc;
 
 /// What of a graph depends on the size of the batch.
 #[derive(Clone, Debug)]
@@ -18,8 +16,6 @@ pub struct Batch {
     pub sizes: [usize; 2],
     /// The inputs whose first dimension is the batch.
     pub inputs: Vec<Value>,
-    /// Calls and the op that the second capture had in their place.
-    pub calls: Vec<(usize, Arc<dyn Op>)>,
 }
 
 impl Graph {
@@ -40,25 +36,23 @@ impl Graph {
             return false;
         }
         let inputs: Vec<Value> = self.inputs.iter().copied().filter(|v| self.metas[*v] != other.metas[*v]).collect();
-        let mut calls = Vec::new();
-        for (i, (a, b)) in self.calls.iter().zip(&other.calls).enumerate() {
-            if a.op.attributes() != b.op.attributes() {
-                if crate::ops::key(&*a.op) != crate::ops::key(&*b.op) || crate::ops::key(&*a.op).is_none() {
-                    return false;
-                }
-                calls.push((i, b.op.clone()));
+        for (a, b) in self.calls.iter_mut().zip(&other.calls) {
+            a.other = (a.op.attributes() != b.op.attributes()).then(|| b.op.clone());
+            if a.other.is_some() && crate::ops::key(&*a.op) != crate::ops::key(&*b.op) {
+                return false;
             }
         }
-        self.batch = Some(Batch { sizes, inputs, calls });
-        true
+        self.batch = Some(Batch { sizes, inputs });
+        self.for_batch(sizes[1].max(sizes[0]) + 1).is_ok()
     }
 
     /// The same program for a batch of this size.
     pub fn for_batch(&self, size: usize) -> Result<Graph> {
         let mut graph = self.clone();
         let Some(batch) = graph.batch.take() else { return Ok(graph) };
-        for (i, other) in &batch.calls {
-            let op = &graph.calls[*i].op;
+        for call in &mut graph.calls {
+            let Some(other) = call.other.take() else { continue };
+            let op = &call.op;
             let key = crate::ops::key(&**op).ok_or_else(|| Error::custom("graph", "an operation without a name"))?;
             let mut all = Vec::new();
             for ((name, a), (_, b)) in op.attributes().iter().zip(other.attributes()) {
@@ -73,7 +67,7 @@ impl Graph {
                 })?;
                 all.push((name.to_string(), value));
             }
-            graph.calls[*i].op = crate::ops::make(key, &all)?;
+            call.op = crate::ops::make(key, &all)?;
         }
         Ok(graph)
     }

@@ -136,7 +136,10 @@ impl Graph {
         to.number(self.calls.len() as u64);
         for call in &self.calls {
             to.op(&*call.op)?;
-            to.byte(call.grad as u8);
+            to.byte(call.grad as u8 | (call.other.is_some() as u8) << 1);
+            if let Some(other) = &call.other {
+                to.op(&**other)?;
+            }
             // Absent inputs are 0.
             to.list(call.inputs.iter().map(|v| v.map_or(0, |v| v as u64 + 1)));
             to.list(call.outputs.iter().map(|v| *v as u64));
@@ -145,11 +148,6 @@ impl Graph {
         if let Some(batch) = &self.batch {
             to.list(batch.sizes.iter().map(|n| *n as u64));
             to.list(batch.inputs.iter().map(|v| *v as u64));
-            to.number(batch.calls.len() as u64);
-            for (i, op) in &batch.calls {
-                to.number(*i as u64);
-                to.op(&**op)?;
-            }
         }
         Ok(())
     }
@@ -432,10 +430,13 @@ impl<'a> Reader<'a> {
                 graph.names.insert(value, name.to_string());
             }
         }
-        drop(make);
         for _ in 0..self.count(33)? {
             let op = self.op()?;
-            let grad = self.flag()?;
+            let flags = self.byte()?;
+            if flags > 3 {
+                return Err(damaged("an unknown kind of call"));
+            }
+            let other = (flags & 2 != 0).then(|| self.op()).transpose()?;
             let inputs = self.list()?.into_iter().map(|v| match usize::try_from(v).ok() {
                 Some(0) => Ok(None),
                 Some(v) if v <= count && made[v - 1] => Ok(Some(v - 1)),
@@ -448,7 +449,7 @@ impl<'a> Reader<'a> {
                     return Err(damaged("a value is made twice"));
                 }
             }
-            graph.calls.push(Call { op, inputs, outputs, grad });
+            graph.calls.push(Call { op, inputs, outputs, grad: flags & 1 != 0, other });
         }
         let known = |v: &Value| graph.inputs.contains(v) || graph.constants.iter().any(|(c, _)| c == v);
         let updates = graph.updates.iter().all(|(old, new)| known(old) && made[*new]);
@@ -462,15 +463,7 @@ impl<'a> Reader<'a> {
                 return Err(damaged("batch sizes"));
             }
             let inputs = self.values(count)?;
-            let mut calls = Vec::new();
-            for _ in 0..self.count(24)? {
-                let at = self.size()?;
-                if at >= graph.calls.len() {
-                    return Err(damaged("a call that is not there"));
-                }
-                calls.push((at, self.op()?));
-            }
-            graph.batch = Some(Batch { sizes, inputs, calls });
+            graph.batch = Some(Batch { sizes, inputs });
         }
         Ok(graph)
     }
@@ -487,7 +480,7 @@ impl Weights {
     fn tensor(&self, dtype: DType, shape: &[usize], offset: usize, flags: u8) -> Result<Tensor> {
         let layout = Layout::checked("graph file", shape, dtype)?;
         let bytes = layout.numel() * dtype.size();
-        let inside = offset % ALIGN == 0 && offset.checked_add(bytes).is_some_and(|end| end <= self.len);
+        let inside = offset.is_multiple_of(ALIGN) && offset.checked_add(bytes).is_some_and(|end| end <= self.len);
         if !inside || flags > 3 {
             return Err(damaged("weights lie outside of the file"));
         }
@@ -549,7 +542,7 @@ impl Program {
         let size = |at: usize| usize::try_from(number(at)).map_err(|_| damaged("a length is too large"));
         let (description, start, len) = (size(16)?, size(24)?, size(32)?);
         let end = HEADER.checked_add(description);
-        let fits = end.is_some_and(|end| end <= start) && start % ALIGN == 0;
+        let fits = end.is_some_and(|end| end <= start) && start.is_multiple_of(ALIGN);
         match start.checked_add(len) {
             Some(all) if fits && all == bytes.len() => {}
             Some(all) if fits && all > bytes.len() => {
@@ -587,6 +580,13 @@ impl Program {
     /// Runs the program. Inputs have the dtypes that it was captured with; where it was captured for batches of any size, the first
     /// dimension may differ. A program that cannot be right (a file made by hand) ends in an error, not in a panic.
     pub fn run(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        for (i, (value, input)) in self.graph.inputs.iter().zip(inputs).enumerate() {
+            let (dtype, shape) = &self.graph.metas[*value];
+            if *dtype != input.dtype() || shape.len() != input.ndim() {
+                let expected = format!("input {i} of dtype {dtype} and {} dimensions, like {shape:?}", shape.len());
+                return Err(Error::argument("graph", expected, format!("{} {:?}", input.dtype(), input.shape())));
+            }
+        }
         let run = std::panic::AssertUnwindSafe(|| self.plans.run(&self.graph, inputs));
         std::panic::catch_unwind(run)
             .unwrap_or_else(|_| Err(bad("an operation of this program failed: its constants do not fit its inputs")))

@@ -57,7 +57,7 @@ impl Graph {
             let size = given.iter().flatten().map(|t| t.numel()).sum::<usize>().max(AHEAD);
             let small = call.outputs.iter().all(|v| self.metas[*v].1.iter().product::<usize>() <= size);
             let plain = given.iter().flatten().all(|t| !t.requires_grad());
-            if !(all && small && plain) || is_random(&*call.op) {
+            if !(all && small && plain) || call.other.is_some() || is_random(&*call.op) {
                 calls.push(call);
                 continue;
             }
@@ -90,7 +90,7 @@ impl Graph {
                 continue;
             }
             let kind = (&*call.op as &dyn Any).type_id();
-            let key = (kind, format!("{:?}", call.op), call.inputs.clone(), call.grad);
+            let key = (kind, format!("{:?} {:?}", call.op, call.other), call.inputs.clone(), call.grad);
             match seen.get(&key) {
                 Some(outputs) => instead.extend(call.outputs.iter().copied().zip(outputs.iter().copied())),
                 None => {

@@ -133,27 +133,18 @@ impl Plans {
         if let Some(plan) = known {
             return plan.run(inputs);
         }
-        for (i, (value, input)) in graph.inputs.iter().zip(inputs).enumerate() {
-            let (dtype, shape) = &graph.metas[*value];
-            if *dtype != input.dtype() || shape.len() != input.ndim() {
-                let expected = format!("input {i} of dtype {dtype} and {} dimensions, like {shape:?}", shape.len());
-                return Err(Error::argument("graph", expected, format!("{} {:?}", input.dtype(), input.shape())));
-            }
-        }
         let mut graph = match graph.batch_of(inputs) {
             Some(size) => graph.for_batch(size)?,
             None => Graph { batch: None, ..graph.clone() },
         };
-        let tracked = Modes::current().grad && inputs.iter().any(|t| t.requires_grad());
         let outputs = graph.measure(inputs)?;
         let plan = Arc::new(Plan::new(&graph, false)?);
         let mut plans = lock();
         if plans.len() == Plans::MOST {
             plans.remove(0);
         }
-        plans.push(plan.clone());
-        drop(plans);
-        if tracked { plan.graph.replay(inputs) } else { Ok(outputs) }
+        plans.push(plan);
+        Ok(outputs)
     }
 }
 
@@ -164,7 +155,9 @@ impl Graph {
         for call in &self.calls {
             let given: SmallVec<[Option<&Tensor>; 8]> = call.inputs.iter().map(|v| values[(*v)?].as_ref()).collect();
             check_dims(&*call.op, Inputs(&given))?;
-            let made = crate::autograd::no_grad(|| apply_arc(call.op.clone(), Inputs(&given)))?;
+            let grad = Modes::current().grad && call.grad;
+            let run = || apply_arc(call.op.clone(), Inputs(&given));
+            let made = Modes { grad, ..Modes::current() }.during(run)?;
             drop(given);
             if made.len() != call.outputs.len() {
                 let message = format!("{} gives {} results, not {}", call.op.name(), made.len(), call.outputs.len());

@@ -7,7 +7,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rushlight::Tensor;
-use rushlight::autograd::Ctx;
+use rushlight::autograd::{Ctx, Modes};
+use rushlight::graph::capture;
 use rushlight::op::{Grads, Inputs, Metas, Op};
 use rushlight::{Error, Result};
 use std::collections::HashSet;
@@ -77,6 +78,9 @@ fn _record_function(
     saved: &Bound<PyTuple>,
 ) -> PyResult<()> {
     let (inputs, outputs, saved) = (held(inputs)?, held(outputs)?, held(saved)?);
+    if Modes::current().capture {
+        capture::leave("grad: a custom autograd.Function");
+    }
     let name = lasting(context.get_type().name()?.to_string());
     let op = PyFunction { name, context: context.clone().unbind(), outputs: outputs.len(), saved: saved.len() };
     let inputs: Vec<&Tensor> = inputs.iter().collect();

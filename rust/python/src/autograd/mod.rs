@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rushlight::Tensor;
 use rushlight::autograd::{self, Modes};
+use rushlight::graph::capture;
 
 pub use node::grad_fn;
 
@@ -92,6 +93,9 @@ fn backward(
     create_graph: bool,
     inputs: Option<&Bound<PyTuple>>,
 ) -> PyResult<()> {
+    if Modes::current().capture {
+        capture::leave("state: backward()");
+    }
     let roots = held(roots)?;
     let roots: Vec<&Tensor> = roots.iter().collect();
     let grads: Vec<Option<Tensor>> = grads.iter().map(|g| optional(&g)).collect::<PyResult<_>>()?;
@@ -122,6 +126,9 @@ fn _grad<'py>(
     create_graph: bool,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let py = roots.py();
+    if Modes::current().capture {
+        capture::leave("grad: autograd.grad()");
+    }
     let (roots, inputs) = (held(roots)?, held(inputs)?);
     let (roots, inputs): (Vec<&Tensor>, Vec<&Tensor>) = (roots.iter().collect(), inputs.iter().collect());
     let grads: Vec<Option<Tensor>> = grads.iter().map(|g| optional(&g)).collect::<PyResult<_>>()?;

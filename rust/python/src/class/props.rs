@@ -257,6 +257,9 @@ impl PyTensor {
     /// Exchanges the memory (and the shape, and the dtype) under a tensor; its place in the graph stays.
     #[setter]
     fn set_data(slf: &Bound<'_, Self>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        if rushlight::autograd::Modes::current().capture {
+            rushlight::graph::capture::leave("state: x.data = y");
+        }
         if !is_tensor(data.as_borrowed()) {
             let class = data.get_type();
             return Err(PyTypeError::new_err(format!("Variable data has to be a tensor, but got {}", class.name()?)));
@@ -369,5 +372,8 @@ fn fill_part(part: &Tensor, value: &Bound<PyAny>) -> PyResult<()> {
 
 /// What `x.requires_grad = on` and `x.requires_grad_(on)` do.
 pub fn set_requires_grad(tensor: &Tensor, on: bool) -> PyResult<()> {
+    if rushlight::autograd::Modes::current().capture {
+        rushlight::graph::capture::leave("grad: requires_grad_()");
+    }
     tensor.set_requires_grad(on).py()
 }

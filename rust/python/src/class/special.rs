@@ -2,15 +2,16 @@
 
 use super::{PyTensor, number, tensor_of, wrap};
 use crate::error::Raise;
-use crate::{args, data, dlpack, output, overrides};
+use crate::{args, data, dlpack, graph, output, overrides};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyTuple, PyType};
 use rushlight::{DType, Scalar};
 
 /// The one element, for Python's conversions.
-fn only(slf: &Bound<PyTensor>) -> PyResult<Scalar> {
+fn only(slf: &Bound<PyTensor>, what: &str) -> PyResult<Scalar> {
     let tensor = tensor_of(slf.as_any());
+    graph::looks_at(slf.py(), tensor, what)?;
     if tensor.numel() != 1 {
         let text = format!("a Tensor with {} elements cannot be converted to Scalar", tensor.numel());
         return Err(PyRuntimeError::new_err(text));
@@ -21,6 +22,7 @@ fn only(slf: &Bound<PyTensor>) -> PyResult<Scalar> {
 #[pymethods]
 impl PyTensor {
     fn __len__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        graph::sizes_are_fixed(slf, "Using len to get tensor shape")?;
         match tensor_of(slf.as_any()).shape() {
             [] => Err(PyTypeError::new_err("len() of a 0-d tensor")),
             [n, ..] => Ok(*n),
@@ -28,14 +30,14 @@ impl PyTensor {
     }
     fn __bool__(slf: &Bound<'_, Self>) -> PyResult<bool> {
         match tensor_of(slf.as_any()).numel() {
-            1 => Ok(!only(slf)?.is_zero()),
+            1 => Ok(!only(slf, "a Python boolean")?.is_zero()),
             0 => Err(PyRuntimeError::new_err("Boolean value of Tensor with no values is ambiguous")),
             _ => Err(PyRuntimeError::new_err("Boolean value of Tensor with more than one value is ambiguous")),
         }
     }
     fn __int__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        match only(slf)? {
+        match only(slf, "a Python integer")? {
             Scalar::Complex(re, im) if im != 0.0 => {
                 let text = format!("value cannot be converted to type int64_t without overflow: {re}+{im}j");
                 Err(PyRuntimeError::new_err(text))
@@ -47,7 +49,7 @@ impl PyTensor {
         }
     }
     fn __float__(slf: &Bound<'_, Self>) -> PyResult<f64> {
-        match only(slf)? {
+        match only(slf, "a Python float")? {
             Scalar::Complex(re, im) if im != 0.0 => {
                 let text = format!("value cannot be converted to type double without overflow: {re}+{im}j");
                 Err(PyRuntimeError::new_err(text))
@@ -56,7 +58,7 @@ impl PyTensor {
         }
     }
     fn __complex__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let scalar = only(slf)?.to_complex();
+        let scalar = only(slf, "a Python complex number")?.to_complex();
         output::number(slf.py(), Scalar::Complex(scalar.re, scalar.im))
     }
     fn __index__(slf: &Bound<'_, Self>) -> PyResult<i64> {
@@ -64,7 +66,7 @@ impl PyTensor {
         if tensor.numel() != 1 || !(tensor.dtype().is_int() || tensor.dtype() == DType::Bool) {
             return Err(PyTypeError::new_err("only integer tensors of a single element can be converted to an index"));
         }
-        Ok(only(slf)?.to_i64())
+        Ok(only(slf, "a Python index")?.to_i64())
     }
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
         if let Some(answer) = number::asked("__iter__", slf.as_any())? {
@@ -72,6 +74,7 @@ impl PyTensor {
         }
         let tensor = tensor_of(slf.as_any());
         let Some(&n) = tensor.shape().first() else { return Err(PyTypeError::new_err("iteration over a 0-d tensor")) };
+        graph::sizes_are_fixed(slf, "Iterating over a tensor")?;
         let items: Vec<_> = (0..n).map(|i| wrap(slf.py(), tensor.select(0, i as _).py()?)).collect::<PyResult<_>>()?;
         PyTuple::new(slf.py(), items)?.try_iter()
     }

@@ -238,6 +238,7 @@ fn numpy_name(dtype: DType) -> PyResult<&'static str> {
 
 /// `x.numpy()`: an array over the same memory.
 pub fn to_array<'py>(py: Python<'py>, tensor: &Tensor, force: bool) -> PyResult<Bound<'py, PyAny>> {
+    crate::graph::looks_at(py, tensor, "a NumPy array")?;
     let name = numpy_name(tensor.dtype())?;
     if !force {
         if tensor.storage().device_memory().is_some() {

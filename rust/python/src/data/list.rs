@@ -8,6 +8,7 @@ use rushlight::{DType, Tensor};
 
 /// `x.tolist()`; a number for a 0-dim tensor.
 pub fn tolist<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyAny>> {
+    crate::graph::looks_at(py, tensor, "a Python list")?;
     let tensor = tensor.to_cpu().py()?;
     let (shape, strides) = (tensor.shape(), tensor.strides());
     nest(py, tensor.ptr(), tensor.dtype(), shape, strides)

@@ -6,7 +6,8 @@ use crate::core::Dims;
 use crate::error::Raise;
 use crate::storage::PyStorage;
 use crate::types::{self, Device};
-use crate::{class, data};
+use crate::error::foreign;
+use crate::{class, data, graph};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use rushlight::dtype::default_dtype;
@@ -171,7 +172,10 @@ table! {
     };
 
     /// The value of a tensor of one element as a Python number.
-    method: "item(Tensor self) -> Scalar" => Tensor::item;
+    method: "item(Tensor self) -> Scalar" => |x: &Tensor| {
+        graph::looks_at(gil(), x, "a Python number").map_err(foreign)?;
+        x.item()
+    };
     /// The elements in nested lists; a number for a 0-dim tensor.
     method: "tolist(Tensor self) -> Any" => |x: &Tensor| Ok::<_, PyErr>(data::list::tolist(gil(), x)?.unbind());
     /// A NumPy array over the same memory; with `force`, of a copy where there is no other way.
