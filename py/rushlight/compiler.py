@@ -209,13 +209,15 @@ class _World:
                     if tensor is not None:
                         self._place(store, key, tensor, f"{where}.{key}")
             keys = [k for k, v in inside.items() if type(v) in _SCALARS]
-            self._scalars(inside, [*keys, *(hook for hook in _HOOKS if hook in inside)], where)
+            self._scalars(inside, [*keys, "_modules", *(hook for hook in _HOOKS if hook in inside)], where)
             for key, value in inside.items():
                 if isinstance(value, Tensor):
                     self._place(inside, key, value, f"{where}.{key}")
-            for key, store in (("_modules", part._modules), ("_parameters", part._parameters), ("_buffers", part._buffers)):
-                values = dict(store) if key == "_modules" else {k: v is None for k, v in store.items()}
-                self.cells.append((_store_state(key), (store, values), f"{where}.{key}"))
+            for key, store in (("_parameters", part._parameters), ("_buffers", part._buffers)):
+                if store:
+                    self.guards.append((len, store, len(store), f"{where}.{key}"))
+                if absent := [k for k, v in store.items() if v is None]:
+                    self.cells.append((_all_none, (store, absent), f"{where}.{key}"))
             forward = getattr(type(part).forward, "__wrapped__", type(part).forward)
             self._function(forward, 1)
             if isinstance(forward, types.FunctionType) and not _own(forward):
@@ -229,7 +231,7 @@ class _World:
         if keys:
             getter = operator.itemgetter(*keys)
             values = getter(inside)
-            self.guards.append((getter, inside, tuple(type(v)(v) if isinstance(v, dict) else v for v in values), where))
+            self.guards.append((getter, inside, tuple(dict(v) if isinstance(v, dict) else v for v in values), where))
 
     def _value(self, container: Any, key: Any, value: Any, name: str, depth: int) -> None:
         """One name that a function may read."""
@@ -284,7 +286,7 @@ class _World:
 
     def tensors(self) -> list[Tensor]:
         """The tensors as they are now."""
-        return [_read(container, key) for container, key in self.places]
+        return [c.cell_contents if type(c) is types.CellType else c[k] for c, k in self.places]
 
     def changed(self) -> str | None:
         """What does not hold any more."""
@@ -301,6 +303,8 @@ class _World:
 
     @staticmethod
     def _which(getter: Any, inside: dict, expected: tuple, where: str) -> str:
+        if getter is len:
+            return where
         names = getter.__reduce__()[1]
         for name, old, new in zip(names, expected, getter(inside)):
             if old != new:
@@ -334,10 +338,8 @@ def _is_equal(container: Any, key: Any, value: Any) -> bool:
     return type(now) is type(value) and (now == value or now != now and value != value)
 
 
-def _store_state(key: str) -> Callable:
-    if key == "_modules":
-        return lambda store, values: store == values
-    return lambda store, values: len(store) == len(values) and all((v is None) == values.get(k) for k, v in store.items())
+def _all_none(store: dict, names: list[str]) -> bool:
+    return all(store.get(name) is None for name in names)
 
 
 # ---- running

@@ -315,11 +315,12 @@ def _generalise(recorded: _Recorded, func: Callable, args: tuple, kwargs: dict, 
                 continue
             made = _Recorded(graph, recorded.args, recorded.kwargs, recorded.result)
             for to in (size, size + 3):
-                given, expected = (_with_batch(x, size, to) for x in (args, kwargs)), []
-                a, k = given
+                given, expected = [_with_batch(x, size, to) for x in (args, kwargs)], []
+                tensors = made.inputs(*given, "forward")
+                copies = [t.clone() for t in tensors]
                 with torch.no_grad():
-                    flatten(func(*a, **k), expected, "outputs")
-                got = made.graph.run(made.inputs(a, k, "forward") + [t for _, t in named])
+                    flatten(func(*unflatten(made.args, copies), **unflatten(made.kwargs, copies)), expected, "outputs")
+                got = made.graph.run(tensors + [t for _, t in named])
                 if not _same(expected, got, 1e-5):
                     return recorded
             return made
@@ -401,11 +402,13 @@ def trace(
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", TracerWarning)
             for a, k in given:
-                torch.set_rng_state(state)
+                tensors = recorded.inputs(a, k, "forward")
                 expected: list[Tensor] = []
-                flatten(func(*a, **k), expected, "outputs")
+                copies = [t.clone() for t in tensors]  # what writes to its inputs does so twice
                 torch.set_rng_state(state)
-                got = recorded.graph.run(recorded.inputs(a, k, "forward") + made._tensors())
+                flatten(func(*unflatten(recorded.args, copies), **unflatten(recorded.kwargs, copies)), expected, "outputs")
+                torch.set_rng_state(state)
+                got = recorded.graph.run([t.clone() for t in tensors] + made._tensors())
                 if not _same(expected, got, check_tolerance):
                     differs = True
     if differs:
