@@ -408,6 +408,11 @@ def test_copies():
     check(lambda x: torch.diag_embed(x), x)
     check(lambda x: x.diagonal(0, 1, 2), x)
     check(lambda x: x.permute(2, 0, 1).reshape(5, 12), x)
+    check(lambda x: x.unfold(1, 2, 1), x)
+    check(lambda x: x.as_strided((3, 4), (2, 1), 1), x)
+    check(lambda x: (x * 1).slice_scatter(x[:, :2] * 2, 1, 1, 3), x)
+    check(lambda x: torch.arange(2, 9, 3, device=x.device) + x[0, 0, :3], x)
+    check(lambda x: torch.linspace(0, 1, 5, device=x.device) * x, x)
 
 
 @pytest.mark.parametrize("n", [1, 9, 5000])
@@ -434,6 +439,17 @@ def test_sort(n, descending):
         x[0, 1, 0] = math.nan
         check(lambda x: x.sort(1, descending), x, grad=False)
         check(lambda x: x.kthvalue(2, 1), x, grad=False)
+
+
+def test_distinct(monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_GPU_FALLBACK", "silent")  # how many there are must be known first
+    x = ints(5, 4, 6)
+    check(lambda x: torch.unique(x, return_inverse=True, return_counts=True), x, grad=False)
+    check(lambda x: torch.unique(x, dim=1), x, grad=False)
+    check(lambda x: torch.unique_consecutive(x), x, grad=False)
+    check(lambda x: torch.bincount(x.flatten()), x, grad=False)
+    check(lambda x, y: torch.searchsorted(x, y), rand(9).sort()[0], rand(4), grad=False)
+    check(lambda x: torch.histc(x, 5), rand(40), grad=False)
 
 
 # -- modules and optimisers ----------------------------------------------------------------------

@@ -16,8 +16,9 @@ pub mod scan;
 pub mod sort;
 
 use crate::autograd::Modes;
-use crate::device::{Form, Wide};
+use crate::device::{Form, Wide, transfer, with_home};
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::tensor::Tensor;
 use std::fmt::Write;
 
@@ -43,6 +44,23 @@ pub(crate) fn on_device(x: &Tensor) -> bool {
 /// Runs ops of which nobody is to be told: their results are the inside of another.
 pub(crate) fn quiet<R>(work: impl FnOnce() -> R) -> R {
     Modes { grad: false, capture: false, ..Modes::current() }.during(work)
+}
+
+/// For functions that are no ops and read memory themselves: runs one on copies of its tensors on the CPU, and sends the results
+/// to where the tensors are. None if they are on the CPU.
+pub(crate) fn by_cpu<const N: usize>(
+    op: &'static str,
+    tensors: &[&Tensor],
+    work: impl FnOnce(&[Tensor]) -> Result<[Tensor; N]>,
+) -> Result<Option<[Tensor; N]>> {
+    let Some(driver) = tensors.iter().find_map(|t| t.driver()) else { return Ok(None) };
+    driver.fallback(op)?;
+    let here = tensors.iter().map(|t| t.to_cpu()).collect::<Result<Vec<_>>>()?;
+    let mut results = with_home(None, || work(&here))?;
+    for result in &mut results {
+        *result = transfer(result, Some(driver.clone()))?;
+    }
+    Ok(Some(results))
 }
 
 /// `const NAME = value;` for each flag, and the type `W` that a dtype computes in.

@@ -5,7 +5,7 @@ use super::looks;
 use crate::attribute::MOST;
 use crate::autograd::Ctx;
 use crate::device::Gpu;
-use crate::dtype::DType;
+use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::index;
 use crate::layout::{Layout, Shape, Strides, wrap_dim};
@@ -200,6 +200,22 @@ impl Op for Relay {
         }
         Ok(())
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let reach = self.from.reach(self.name())?.max(self.to.reach(self.name())?);
+        let memory = gpu.scratch(&[reach], inputs[0].dtype())?;
+        gpu.fill(&memory, Scalar::Int(0))?;
+        let ran = add_on(gpu, &self.from, &memory, &inputs[0])?;
+        let seen = |t: &Tensor| Tensor::build(t.storage().clone(), self.to.clone(), t.dtype(), None);
+        gpu.copy(&seen(&memory), &outputs[0])?;
+        if self.share {
+            let (count, ones) = (gpu.scratch(&[reach], memory.dtype())?, gpu.scratch(self.to.shape(), memory.dtype())?);
+            gpu.fill(&count, Scalar::Int(0))?;
+            gpu.fill(&ones, Scalar::Int(1))?;
+            add_on(gpu, &self.to, &count, &ones)?;
+            crate::autograd::no_grad(|| outputs[0].div_(&seen(&count)))?;
+        }
+        Ok(ran)
+    }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let op = Relay { from: self.to.clone(), to: self.from.clone(), share: false };
         Ok(smallvec![Some(apply(op, [&ctx.grad(0)?])?)])
@@ -232,10 +248,10 @@ impl Op for PutBack {
     }
     fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
         let window = seen(&*self.window, &outputs[0])?;
+        gpu.fill(&outputs[0], Scalar::Int(0))?;
         if window.layout().overlaps_itself() {
-            return Ok(false);
+            return add_on(gpu, window.layout(), &outputs[0], &inputs[0]);
         }
-        gpu.fill(&outputs[0], crate::dtype::Scalar::Int(0))?;
         gpu.copy(&inputs[0], &window).map(|()| true)
     }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
@@ -301,6 +317,26 @@ fn seen(window: &dyn Op, whole: &Tensor) -> Result<Tensor> {
 fn put_back(ctx: &Ctx, window: impl Op) -> Result<Grads> {
     let op = PutBack { window: Arc::new(window), shape: Shape::from_slice(ctx.shape(0)) };
     Ok(smallvec![Some(apply(op, [&ctx.grad(0)?])?)])
+}
+
+/// `memory += from` through a layout that may see elements several times; the memory is dense, from its beginning.
+fn add_on(gpu: &Gpu, through: &Layout, memory: &Tensor, from: &Tensor) -> Result<bool> {
+    let row = |x: &Tensor| {
+        Tensor::build(
+            x.storage().clone(),
+            Layout::strided([x.numel()][..].into(), [1][..].into(), x.layout().offset()),
+            x.dtype(),
+            None,
+        )
+    };
+    // Where each element lies, in order.
+    let mut places = vec![through.offset() as i64];
+    for (&size, &stride) in through.shape().iter().zip(through.strides()) {
+        places = places.iter().flat_map(|&at| (0..size as i64).map(move |i| at + i * stride as i64)).collect();
+    }
+    let places = crate::device::upload(&Tensor::from_slice(&places, &[places.len()])?, gpu.driver)?;
+    let shape = places.shape().to_vec();
+    crate::ops::gpu::index::put(gpu, 0, true, &row(&gpu.dense(from)?), &[&places], [&shape, &shape], &row(memory))
 }
 
 /// `to += from` where `to` may see elements several times.

@@ -5,6 +5,7 @@ use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
 use crate::kernels::sort::search::Search;
 use crate::ops::binary::common_dtype;
+use crate::ops::gpu::by_cpu;
 use crate::storage::filled;
 use crate::tensor::Tensor;
 
@@ -71,6 +72,12 @@ pub fn searchsorted(
             ));
         }
     }
+    let all: Vec<&Tensor> = [sequence, values].into_iter().chain(sorter).collect();
+    if let Some([found]) =
+        by_cpu(OP, &all, |t| searchsorted(&t[0], &t[1], int32, right, None, t.get(2)).map(|found| [found]))?
+    {
+        return Ok(found);
+    }
     let common = common_dtype(sequence, values);
     if common.is_complex() {
         return Err(Error::DType { op: OP, expected: "a real dtype", given: common });
@@ -114,6 +121,10 @@ pub fn bincount(x: &Tensor, weights: Option<&Tensor>, least: i64) -> Result<Tens
     }
     if x.ndim() != 1 || !(x.dtype().is_int() || x.numel() == 0) {
         return fail("bincount only supports 1-d non-negative integral inputs.".into());
+    }
+    let all: Vec<&Tensor> = [x].into_iter().chain(weights).collect();
+    if let Some([counts]) = by_cpu(OP, &all, |t| bincount(&t[0], t.get(1), least).map(|counts| [counts]))? {
+        return Ok(counts);
     }
     let numbers = quiet(|| x.to(DType::I64)?.to_vec::<i64>())?;
     if numbers.iter().any(|&n| n < 0) {
@@ -162,6 +173,9 @@ pub fn histc(x: &Tensor, bins: i64, low: Scalar, high: Scalar) -> Result<Tensor>
     if !x.dtype().is_float() {
         return Err(Error::NotImplemented { op: "histc", what: "\"histogram_cpu\" for integers" });
     }
+    if let Some([counts]) = by_cpu("histc", &[x], |t| histc(&t[0], bins, low, high).map(|counts| [counts]))? {
+        return Ok(counts);
+    }
     let values = quiet(|| x.to(DType::F64)?.to_vec::<f64>())?;
     let (low, high) = range(OP, &values, low.to_f64(), high.to_f64())?;
     let mut counts = filled("histc", 0.0, bins as usize)?;
@@ -185,6 +199,10 @@ pub fn histogram(x: &Tensor, edges: &Tensor, weight: Option<&Tensor>, density: b
     }
     if let Some(w) = weight.filter(|w| w.shape() != x.shape()) {
         return Err(Error::shape(OP, format!("weights of the input's shape {:?}", x.shape()), w.shape()));
+    }
+    let all: Vec<&Tensor> = [x, edges].into_iter().chain(weight).collect();
+    if let Some([sums]) = by_cpu(OP, &all, |t| histogram(&t[0], &t[1], t.get(2), density).map(|sums| [sums]))? {
+        return Ok(sums);
     }
     let numbers = |t: &Tensor| quiet(|| t.to(DType::F64)?.to_vec::<f64>());
     let (values, edges) = (numbers(x)?, numbers(edges)?);

@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::sort::{self, Distinct};
 use crate::layout::wrap_dim;
+use crate::ops::gpu::by_cpu;
 use crate::ops::shape::movedim;
 use crate::tensor::Tensor;
 
@@ -27,6 +28,9 @@ fn indices(list: &[usize]) -> Result<Tensor> {
 /// The distinct values of `x` in order, the place of each element among them (of the shape of `x`), and their counts.
 pub fn unique(x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
     real("unique", x)?;
+    if let Some([values, inverse, counts]) = by_cpu("unique", &[x], |t| unique(&t[0]).map(<[_; 3]>::from))? {
+        return Ok((values, inverse, counts));
+    }
     let flat = quiet(|| x.detach().contiguous()?.reshape(&[x.numel()]))?;
     // SAFETY: dense elements of this dtype, alive through the call.
     let Distinct { first, inverse, counts } = unsafe { sort::distinct(flat.dtype(), flat.ptr(), flat.numel()) };
@@ -68,6 +72,10 @@ fn gathered(
 
 /// The distinct slices along `dim` in order, the number of each slice among them, and their counts.
 pub fn unique_dim(x: &Tensor, dim: i64) -> Result<(Tensor, Tensor, Tensor)> {
+    if let Some([values, inverse, counts]) = by_cpu("unique_dim", &[x], |t| unique_dim(&t[0], dim).map(<[_; 3]>::from))?
+    {
+        return Ok((values, inverse, counts));
+    }
     let (rows, dim, n, width) = slices("unique_dim", x, dim)?;
     // SAFETY: n · width dense elements of this dtype, alive through the call.
     let (order, keys) = unsafe { sort::row_order(rows.dtype(), rows.ptr(), n, width) };
@@ -89,6 +97,11 @@ pub fn unique_dim(x: &Tensor, dim: i64) -> Result<(Tensor, Tensor, Tensor)> {
 /// The same, but only neighbours are compared and nothing is sorted; without `dim`, elements.
 pub fn unique_consecutive(x: &Tensor, dim: Option<i64>) -> Result<(Tensor, Tensor, Tensor)> {
     const OP: &str = "unique_consecutive";
+    if let Some([values, inverse, counts]) =
+        by_cpu("unique_consecutive", &[x], |t| unique_consecutive(&t[0], dim).map(<[_; 3]>::from))?
+    {
+        return Ok((values, inverse, counts));
+    }
     let flat = match dim {
         None => x.detach().reshape(&[x.numel()])?,
         Some(_) => x.detach(),
