@@ -288,6 +288,15 @@ def test_extremes_and_nan(gpu):
     assert torch.zeros(3, 0, device=gpu).prod(1).tolist() == [1, 1, 1]
 
 
+def test_distinct_values(gpu):
+    x = torch.tensor([[3, 1, 3], [2, 1, 3]])
+    there = torch.unique(x.to(gpu), return_inverse=True, return_counts=True)
+    for a, b in zip(there, torch.unique(x, return_inverse=True, return_counts=True)):
+        assert a.device.type == "gpu" and torch.equal(a.cpu(), b)
+    assert torch.equal(torch.unique(x.to(gpu), dim=1).cpu(), torch.unique(x, dim=1))
+    assert torch.unique_consecutive(x.to(gpu).view(-1)).tolist() == [3, 1, 3, 2, 1, 3]
+
+
 # ---- random numbers
 
 
@@ -308,6 +317,8 @@ def test_random_numbers(gpu):
     assert abs(torch.full((40_000,), 0.3, device=gpu).bernoulli().mean().item() - 0.3) < 0.02
     assert abs(torch.empty(40_000, device=gpu).exponential_(2.0).mean().item() - 0.5) < 0.02
     assert abs(torch.empty(40_000, device=gpu).uniform_(-2, 4).mean().item() - 1) < 0.05
+    means = torch.arange(4.0, device=gpu).repeat(10_000)
+    assert abs((torch.normal(means, 0.5) - means).std().item() - 0.5) < 0.02
     assert sorted(torch.randperm(50, device=gpu).tolist()) == list(range(50))
     state = torch.gpu.get_rng_state()
     a = torch.rand(5, device=gpu)

@@ -104,3 +104,26 @@ pub(crate) fn bernoulli(gpu: &Gpu, p: &Tensor, out: &Tensor, generator: &Generat
         .write("out", out)
         .each(out.numel(), || format!("{WORDS}\n    out_set(i, {wide}(select(0, 1, unit(w.x) < p_get(i))));"))
 }
+
+/// Normal numbers with means and standard deviations of tensors (of the shape of `out`), or the same ones for all.
+pub(crate) fn normal_by(
+    gpu: &Gpu,
+    mean: Option<&Tensor>,
+    std: Option<&Tensor>,
+    defaults: (f64, f64),
+    out: &Tensor,
+    generator: &Generator,
+) -> Result<bool> {
+    let shader = gpu.shader("normal_by").variant(mean.is_some()).variant(std.is_some());
+    let mut shader = shader.words(&stream(generator).words()).num(defaults.0).num(defaults.1);
+    let (mut m, mut s) = ("num(4u)", "num(5u)");
+    if let Some(mean) = mean {
+        (m, shader) = ("mean_get(i)", shader.read("mean", mean));
+    }
+    if let Some(std) = std {
+        (s, shader) = ("std_get(i)", shader.read("std", std));
+    }
+    shader
+        .write("out", out)
+        .each(out.numel(), || format!("{WORDS}\n    out_set(i, f32({m}) + f32({s}) * gauss(w.x, w.y));"))
+}

@@ -589,6 +589,12 @@ impl Op for NormalBy {
             out.copy_(&z)
         })
     }
+    fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
+        let defaults = if inputs.get(1).is_some() { (self.mean, 1.0) } else { (self.mean, self.std) };
+        let wide = |i: usize| inputs.get(i).map(|t| t.detach().expand(outputs[0].shape())).transpose();
+        let (mean, std) = (wide(0)?, wide(1)?);
+        crate::ops::gpu::random::normal_by(gpu, mean.as_ref(), std.as_ref(), defaults, &outputs[0], &self.generator)
+    }
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         zero_gradients(ctx, 2)
     }

@@ -57,7 +57,7 @@ impl Op for Var {
     }
     fn gpu(&self, gpu: &Gpu, inputs: Inputs, outputs: &[Tensor]) -> Result<bool> {
         let root = if self.root { "sqrt" } else { "" };
-        let mean = if self.mean { " mean_set(row, s.y);" } else { "" };
+        let mean = if self.mean { " mean_set(row, select(s.y, nan(), n == 0.0));" } else { "" };
         let fold = Fold {
             name: self.name().to_string(),
             state: "vec3<f32>",

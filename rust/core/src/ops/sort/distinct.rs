@@ -32,8 +32,9 @@ pub fn unique(x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         return Ok((values, inverse, counts));
     }
     let flat = quiet(|| x.detach().contiguous()?.reshape(&[x.numel()]))?;
+    let here = flat.to_cpu()?;
     // SAFETY: dense elements of this dtype, alive through the call.
-    let Distinct { first, inverse, counts } = unsafe { sort::distinct(flat.dtype(), flat.ptr(), flat.numel()) };
+    let Distinct { first, inverse, counts } = unsafe { sort::distinct(here.dtype(), here.ptr(), here.numel()) };
     let values = quiet(|| flat.index_select(0, &indices(&first)?))?;
     Ok((values, Tensor::from_slice(&inverse, x.shape())?, Tensor::from_slice(&counts, &[counts.len()])?))
 }
@@ -52,7 +53,7 @@ fn slices(op: &'static str, x: &Tensor, dim: i64) -> Result<(Tensor, usize, usiz
     }
     let rows = quiet(|| {
         let moved = if x.ndim() == 0 { x.detach().reshape(&[1])? } else { movedim(&x.detach(), &[dim as i64], &[0])? };
-        moved.contiguous()
+        moved.contiguous()?.to_cpu()
     })?;
     let width = rows.numel() / n.max(1);
     Ok((rows, dim, n, width))
