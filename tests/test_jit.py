@@ -194,6 +194,7 @@ def test_an_input_that_is_written() -> None:
         (lambda x: x * x[0].item(), "Python number"),
         (lambda x: x * x.tolist()[0], "Python list"),
         (lambda x: x + torch.tensor(x.numpy().sum()), "NumPy array"),
+        (lambda x: x[x.argmax()], "an index that is a tensor"),
         (lambda x: sum(row for row in x), "Iterating over a tensor"),
         (lambda x: x * len(x), "len"),
     ],

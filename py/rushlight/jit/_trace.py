@@ -154,6 +154,15 @@ def record(func: Callable, args: tuple, kwargs: dict, named: list[tuple[str, Ten
     finally:
         _tracing.pop()
     graph, left = _rushlight._graph_end(outputs)
+    inside = [x for x in left if x.startswith("look: the value")]
+    told = [x for x in left if x.startswith("look: a Python") and not x.endswith("list")]
+    if len(inside) > len(told):  # Python's own looks have warned already, and count in both
+        warnings.warn(
+            "An operation decides by a tensor's value (an index that is a tensor, for one): the value it has now becomes part of "
+            "the program. The trace might not generalize to other inputs!",
+            TracerWarning,
+            stacklevel=4,
+        )
     state = [x.split(": ", 1)[1] if x.startswith("state: ") else x for x in left if not x.startswith(("look: ", "grad: "))]
     if state:
         raise NotImplementedError(f"{what}: {state[0]} cannot be part of a trace; trace the function without it")

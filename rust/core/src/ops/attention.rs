@@ -114,6 +114,9 @@ impl Op for Attention {
         else {
             return Err(Error::shape(NAME, "queries, keys and values of 4 dimensions", q.shape()));
         };
+        if [k, v].iter().any(|t| t.dtype() != q.dtype()) {
+            return Err(Error::DType { op: NAME, expected: "keys and values of the queries' dtype", given: k.dtype() });
+        }
         if !q.dtype().is_float() {
             return Err(Error::DType { op: NAME, expected: "a floating point dtype", given: q.dtype() });
         }

@@ -150,6 +150,15 @@ fn run(kind: Kind, p: &Params, inputs: Inputs, output: &Tensor) -> Result<()> {
     Ok(())
 }
 
+impl Convolution {
+    /// Whether dimensions that are not there have strides of one and no padding.
+    fn leads(&self) -> bool {
+        let all = |of: &[usize; 3], n: usize| of[..3 - self.dims].iter().all(|x| *x == n);
+        let zeros = [&self.padding, &self.extra, &self.output_padding].into_iter().all(|of| all(of, 0));
+        zeros && all(&self.stride, 1) && all(&self.dilation, 1)
+    }
+}
+
 impl Op for Convolution {
     fn name(&self) -> &'static str {
         "convolution"
@@ -213,6 +222,7 @@ impl Op for Convolution {
     crate::attributes!(dims, stride, padding, extra, dilation, transposed, output_padding, groups;
         op if (1..=3).contains(&op.dims)
             && op.groups > 0
+            && op.leads()
             && [op.stride, op.dilation].iter().flatten().all(|n| *n > 0)
             && [op.stride, op.padding, op.extra, op.dilation, op.output_padding].iter().flatten().all(|n| *n < 1 << 20)
     );

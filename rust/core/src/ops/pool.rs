@@ -45,6 +45,11 @@ pub struct Pool {
     pub spec: Spec,
 }
 
+/// Whether sizes of so many dimensions have ones in front.
+fn ones(sizes: &[usize; 3], dims: usize) -> bool {
+    (1..=3).contains(&dims) && sizes[..3 - dims].iter().all(|n| *n == 1)
+}
+
 /// The last `dims` of three sizes.
 fn sizes(of: &[usize; 3], dims: usize) -> &[usize] {
     &of[3 - dims..]
@@ -73,7 +78,7 @@ crate::saved_variants! {
     }; spec if match spec {
         Spec::Strided { kernel, stride, padding, dilation, .. } => {
             [kernel, stride, dilation].into_iter().flatten().all(|n| (1..=LARGE).contains(n))
-                && padding.iter().all(|n| *n <= LARGE)
+                && padding.iter().zip(kernel).all(|(n, kernel)| n * 2 <= *kernel)
         }
         Spec::Adaptive { .. } => true,
     }
@@ -287,7 +292,7 @@ impl Op for Scatter {
         let gather = Gather { name: "max_unpool_backward", dims: self.dims };
         Ok(smallvec![Some(apply(gather, [&ctx.grad(0)?, &ctx.input(1)?])?), None])
     }
-    crate::attributes!(name, dims, size, add, windows; op if (1..=3).contains(&op.dims));
+    crate::attributes!(name, dims, size, add, windows; op if ones(&op.size, op.dims));
 }
 
 impl Op for Gather {
@@ -295,7 +300,12 @@ impl Op for Gather {
         self.name
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
-        new(inputs[0].dtype(), inputs[1].shape())
+        let (x, index, dims) = (inputs[0].shape(), inputs[1].shape(), self.dims);
+        let planes = |shape: &[usize]| Shape::from_slice(&shape[..shape.len().saturating_sub(dims)]);
+        if inputs[1].dtype() != DType::I64 || x.len() != index.len() || x.len() < dims || planes(x) != planes(index) {
+            return Err(Error::shape(self.name, format!("int64 places in planes of shape {x:?}"), index));
+        }
+        new(inputs[0].dtype(), index)
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
         let (x, index) = (dense(&inputs[0])?, dense(&inputs[1])?);
@@ -393,7 +403,7 @@ impl Op for AvgPoolBackward {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         Ok(smallvec![Some(apply(self.of.clone(), [&ctx.grad(0)?])?)])
     }
-    crate::attributes!(of, input);
+    crate::attributes!(of, input; op if ones(&op.input, op.of.pool.dims));
 }
 
 /// Maxima of windows of a fixed size at pseudo-random places, which input 1 (`[N, C, dims]` in [0, 1)) determines.
@@ -497,7 +507,9 @@ impl Op for FractionalMaxPool {
         let scatter = Scatter { name: "max_pool_backward", dims: self.dims, size, add: true, windows: None };
         Ok(smallvec![Some(apply(scatter, [&ctx.grad(0)?, &ctx.output(1)?])?), None])
     }
-    crate::attributes!(dims, kernel, output; op if (2..=3).contains(&op.dims));
+    crate::attributes!(dims, kernel, output;
+        op if ones(&op.kernel, op.dims) && ones(&op.output, op.dims)
+            && op.kernel.iter().chain(&op.output).all(|n| (1..=LARGE).contains(n)));
 }
 
 /// Windows as columns: `[…, C, H, W]` to `[…, C · taps, windows]`, or with `back` the sums of columns in an image.

@@ -210,7 +210,7 @@ impl Op for Recurrent {
         (grads[0], grads[1], grads[2]) = (Some(dx), Some(dh), dc);
         Ok(grads)
     }
-    crate::attributes!(kind, sizes, reverse, tape);
+    crate::attributes!(kind, sizes, reverse, tape; op if op.sizes.iter().all(|n| *n > 0) && op.sizes.windows(2).all(|w| w[0] >= w[1]));
 }
 
 impl Recurrent {

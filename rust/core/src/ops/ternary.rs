@@ -217,6 +217,10 @@ impl Op for Where {
             );
             return Err(Error::custom("where", message));
         }
+        if inputs[1].dtype() != inputs[2].dtype() {
+            let given = inputs[2].dtype();
+            return Err(Error::DType { op: "where", expected: "two values of one dtype", given });
+        }
         new(inputs[1].dtype(), broadcast_all("where", inputs)?)
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {

@@ -164,6 +164,18 @@ pub struct Resample {
     pub back: Arc<[Axis; 3]>,
 }
 
+impl Resample {
+    /// Whether the adjoints are those of the axes, and axes that are not resampled are single places.
+    fn agrees(&self) -> bool {
+        let single = |a: &Axis| a.input == 1 && a.output() == 1;
+        let turned =
+            |(back, a): (&Axis, &Axis)| back.input == a.output() && back.output() == a.input && *back == a.transposed();
+        (1..=3).contains(&self.dims)
+            && self.axes[..3 - self.dims].iter().all(single)
+            && self.back.iter().zip(self.axes.iter()).all(turned)
+    }
+}
+
 impl Op for Resample {
     fn name(&self) -> &'static str {
         self.name
@@ -226,7 +238,7 @@ impl Op for Resample {
         let op = Resample { axes: self.back.clone(), back: self.axes.clone(), ..*self };
         Ok(smallvec![Some(apply(op, [&ctx.grad(0)?])?)])
     }
-    crate::attributes!(name, dims, axes, back; op if (1..=3).contains(&op.dims));
+    crate::attributes!(name, dims, axes, back; op if op.agrees());
 }
 
 /// The spatial size that comes of a size or of factors, one for each of `dims` dimensions.

@@ -44,13 +44,29 @@ pub struct Params {
 
 crate::saved_fields! {
     Params { batch, groups, cin, cout, input, output, kernel, stride, pad, dilation };
-        p if p.groups > 0 && [p.stride, p.dilation].iter().flatten().all(|n| *n > 0)
+        p if p.agrees()
 }
 crate::saved_names! {
     Kind { Forward, GradInput, GradWeight }
 }
 
 impl Params {
+    /// Whether the sizes are those of a convolution.
+    fn agrees(&self) -> bool {
+        let all = [self.input, self.output, self.kernel, self.stride, self.pad, self.dilation];
+        let small = all.iter().flatten().all(|n| *n < 1 << 20);
+        let whole = self.groups > 0 && self.cin.is_multiple_of(self.groups) && self.cout.is_multiple_of(self.groups);
+        let inside = |i: usize| {
+            let reach = self.dilation[i] * self.kernel[i].saturating_sub(1) + 1;
+            let last = self.output[i].saturating_sub(1) * self.stride[i];
+            self.stride[i] > 0
+                && self.dilation[i] > 0
+                && self.kernel[i] > 0
+                && last + reach <= self.input[i] + 2 * self.pad[i]
+        };
+        small && whole && (0..3).all(inside)
+    }
+
     fn x_len(&self) -> usize {
         self.batch * self.cin * self.input.iter().product::<usize>()
     }

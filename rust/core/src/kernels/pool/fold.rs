@@ -17,10 +17,18 @@ pub struct Fold {
 
 crate::saved_fields! {
     Fold { image, grid, kernel, stride, pad, dilation };
-        fold if [fold.kernel, fold.stride, fold.dilation].iter().flatten().all(|n| *n > 0) && fold.all_small()
+        fold if [fold.kernel, fold.stride, fold.dilation].iter().flatten().all(|n| *n > 0) && fold.all_small() && fold.agrees()
 }
 
 impl Fold {
+    /// Whether the grid is that of the image.
+    fn agrees(&self) -> bool {
+        (0..2).all(|i| {
+            let span = (self.image[i] + 2 * self.pad[i]).checked_sub(self.dilation[i] * (self.kernel[i] - 1) + 1);
+            span.is_some_and(|span| span / self.stride[i] + 1 == self.grid[i])
+        })
+    }
+
     /// Whether no product of a few sizes overflows.
     fn all_small(&self) -> bool {
         let all = [self.image, self.grid, self.kernel, self.stride, self.pad, self.dilation];

@@ -28,6 +28,9 @@ impl Op for Embedding {
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
         let (weight, indices) = (&inputs[0], &inputs[1]);
+        if weight.ndim() != 2 {
+            return Err(Error::shape("embedding", "a table of 2 dimensions", weight.shape()));
+        }
         let mut shape: crate::layout::Shape = indices.shape().into();
         shape.push(weight.shape()[1]);
         new(weight.dtype(), shape)

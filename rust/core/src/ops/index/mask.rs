@@ -65,6 +65,10 @@ impl Op for MaskedFill {
             );
             return Err(Error::custom("masked_fill", message));
         }
+        if inputs[2].dtype() != inputs[0].dtype() {
+            let given = inputs[2].dtype();
+            return Err(Error::DType { op: "masked_fill", expected: "a value of the tensor's dtype", given });
+        }
         new(inputs[0].dtype(), broadcast("masked_fill", inputs[0].shape(), inputs[1].shape())?)
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {

@@ -76,6 +76,11 @@ impl Op for CrossEntropy {
         if !dtype.is_float() {
             return Err(Error::DType { op: self.name(), expected: "a floating point dtype", given: dtype });
         }
+        let weighs = |w: &Tensor| shape.len() == 2 && w.numel() == shape[1];
+        if shape.len() != 2 || inputs[1].numel() != shape[0] || inputs.get(2).is_some_and(|w| !weighs(w)) {
+            let expected = "logits [N, C], N targets and C weights";
+            return Err(Error::shape(self.name(), expected, shape));
+        }
         let row = || Meta::New(dtype.compute(), smallvec![shape[0]]);
         Ok(smallvec![row(), row()])
     }

@@ -216,7 +216,7 @@ impl Op for Draw {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         zero_gradients(ctx, 1)
     }
-    crate::attributes!(dist, shape, dtype, like, generator);
+    crate::attributes!(dist, shape, dtype, like, generator; op if op.like.as_ref().is_none_or(|l| l.shape() == &op.shape[..] && !l.overlaps_itself() && l.reach("draw").is_ok_and(|r| r == l.numel())));
 }
 
 /// What was drawn does not depend on what stood there before, nor smoothly on its parameters.

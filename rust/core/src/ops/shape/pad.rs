@@ -40,10 +40,14 @@ impl Op for ConstantPad {
         "constant_pad_nd"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        if self.margins.len() != inputs[0].ndim() {
+            return Err(Error::shape(self.name(), format!("{} dimensions", self.margins.len()), inputs[0].shape()));
+        }
         let mut shape = Shape::new();
         for (&size, &(before, after)) in inputs[0].shape().iter().zip(&self.margins) {
             let padded = size as i128 + before as i128 + after as i128;
-            if padded < 0 {
+            // Nor may one side cut off more than there is.
+            if padded < 0 || size as i128 + before.min(0) as i128 + (after.min(0) as i128) < 0 {
                 let message = format!(
                     "The input size {size}, plus negative padding {before} and {after} resulted in a negative output size, which \
                      is invalid. Check dimension {} of your input.",

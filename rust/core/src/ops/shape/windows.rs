@@ -308,7 +308,7 @@ impl Op for Replace {
 /// What a view op sees of a tensor, outside of the graph.
 fn seen(window: &dyn Op, whole: &Tensor) -> Result<Tensor> {
     match window.meta(Inputs(&[Some(whole)]))?.swap_remove(0) {
-        Meta::View(dtype, layout) => Ok(Tensor::build(whole.storage().clone(), layout, dtype, None)),
+        Meta::View(dtype, layout) => Tensor::on(whole.storage().clone(), layout, dtype),
         Meta::New(..) => Err(Error::custom(window.name(), "expected an op that makes a view")),
     }
 }
