@@ -151,7 +151,7 @@ BINARY: dict[str, Makers] = {
         lambda: c(mask(True, False), 1.5, r(2)),
     ],
     # By the second argument alone, as in PyTorch.
-    "igamma igammac special.zeta": lambda: c(pos(4).detach() + 1.5, pos(4)),
+    "igamma igammac special.gammainc special.gammaincc special.zeta": lambda: c(pos(4).detach() + 1.5, pos(4)),
     "heaviside": lambda: c(apart(4).detach(), r(4)),
     "dist": [lambda: c(r(3), r(3)), lambda: c(r(3), r(3), 3)],
     "complex": lambda: c(r(3), r(3)),
