@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 # Shaders must run within what WebGPU promises everywhere, whatever this machine's adapter offers; and no op may quietly run on the CPU.
 os.environ.setdefault("RUSHLIGHT_GPU_LIMITS", "default")
 os.environ.setdefault("RUSHLIGHT_GPU_FALLBACK", "error")
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PENDING = {
     line.strip()
