@@ -524,3 +524,26 @@ def test_no_warnings_from_asking():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         torch.cuda.is_available(), torch.backends.mps.is_available(), torch.accelerator.is_available()
+
+
+def test_as_torch_reaches_processes_that_start_afresh(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import torch\n"
+        "import torch.multiprocessing as mp\n"
+        "def work(queue):\n"
+        "    queue.put((torch.__name__, torch.ones(2).sum().item()))\n"
+        "if __name__ == '__main__':\n"
+        "    context = mp.get_context('spawn')\n"
+        "    queue = context.SimpleQueue()\n"
+        "    process = context.Process(target=work, args=(queue,))\n"
+        "    process.start()\n"
+        "    print(queue.get())\n"
+        "    process.join()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-m", "rushlight.as_torch", str(program)],
+        capture_output=True, text=True, env=environment, timeout=120,
+    )  # fmt: skip
+    assert run.stdout.strip() == "('rushlight', 2.0)", run.stderr

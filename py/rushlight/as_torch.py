@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import sys
 from types import ModuleType
@@ -113,10 +114,59 @@ def install() -> None:
         )
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
+        if "multiprocessing.spawn" in sys.modules:
+            _tell_children()
+        else:
+            sys.meta_path.insert(0, _TellChildren())
     sys.modules["torch"] = rushlight
     # the version that programs ask for is PyTorch's; Rushlight's own stays in rushlight.version
     if "+rushlight" not in rushlight.__version__:
         rushlight.__version__ = _Version(f"{_REFERENCE}+rushlight{rushlight.__version__}")
+
+
+class _Installed:
+    """Unpickled in a child process, it installs there too, before the child imports the program."""
+
+    def __reduce__(self) -> tuple:
+        return importlib.import_module("rushlight.as_torch").install, ()
+
+
+def _tell_children() -> None:
+    """Has processes that multiprocessing starts afresh (spawn, forkserver) mean Rushlight by torch as well."""
+    from multiprocessing import spawn
+
+    plain = spawn.get_preparation_data
+    if getattr(plain, "_rushlight", False):
+        return
+
+    def get_preparation_data(name: str) -> dict[str, Any]:
+        data = plain(name)
+        if _finder in sys.meta_path:
+            data["rushlight.as_torch"] = _Installed()
+        return data
+
+    get_preparation_data._rushlight = True  # type: ignore[attr-defined]
+    spawn.get_preparation_data = get_preparation_data
+
+
+class _TellChildren(importlib.abc.MetaPathFinder):
+    """Waits for multiprocessing, which most programs never import."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name == "multiprocessing.spawn":
+            sys.meta_path.remove(self)
+            spec = importlib.util.find_spec(name)
+            loader = spec.loader if spec is not None else None
+            if loader is not None:
+                run = loader.exec_module
+
+                def exec_module(module: ModuleType) -> None:
+                    run(module)
+                    _tell_children()
+
+                loader.exec_module = exec_module  # type: ignore[method-assign]
+            return spec
+        return None
 
 
 def uninstall() -> None:
