@@ -273,7 +273,7 @@ def multi_head_attention_forward(
     if need_weights:
         q = q * math.sqrt(1.0 / float(head_dim))
         if is_causal and attn_mask is None:
-            raise AssertionError("FIXME: is_causal not implemented for need_weights")
+            raise AssertionError("is_causal needs an attn_mask where the weights are asked for: give the mask, or need_weights=False")
         scores = (
             torch.baddbmm(attn_mask, q, k.transpose(-2, -1))
             if attn_mask is not None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight as torch
 
-from .lr_scheduler import LRScheduler, _per_group
+from ._lr_base import LRScheduler, _per_group
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
