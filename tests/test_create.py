@@ -71,3 +71,11 @@ def test_devices_that_are_not_here() -> None:
     with pytest.raises(RuntimeError, match="cuda"):
         torch.zeros(1, device="cuda")
     assert torch.zeros(1, device="cpu", pin_memory=True, requires_grad=True).requires_grad
+
+
+def test_a_tensor_among_data_is_a_number():
+    one = torch.tensor([1.5])
+    assert torch.tensor([[one], [2]]).tolist() == [[1.5], [2.0]]
+    assert torch.tensor([[one, torch.tensor(3.0)]]).shape == (1, 2)
+    with pytest.raises(ValueError, match=r"only one element tensors .* shape \[2\]: torch.stack"):
+        torch.tensor([torch.ones(2)])

@@ -13,9 +13,6 @@ from rushlight import distributions as D
 from rushlight.distributions import constraints, transforms
 from rushlight.distributions.kl import _table
 
-needs_linalg = pytest.mark.skipif(
-    not hasattr(torch.linalg, "solve_triangular"), reason="torch.linalg.solve_triangular is not there yet"
-)
 f64 = torch.float64
 
 
@@ -437,7 +434,6 @@ def test_policy_gradient_flows_to_logits():
     torch.testing.assert_close(d.entropy(), torch.tensor(math.log(4.0)))
 
 
-@needs_linalg
 def test_multivariate_normals():
     torch.manual_seed(0)
     loc = t(1.0, -1.0)

@@ -2,7 +2,8 @@
 //! WebGPU is Python (`rushlight.gpu._adapter`): it is called when something new is needed and when the queue is handed over,
 //! once for some dozens of ops.
 //!
-//! Locks: the GIL may be taken while nothing of `State` is locked, never the other way round.
+//! Locks: the GIL may be taken while nothing of `State` is locked, never the other way round; and no Python object is let go of
+//! under the lock, because that may run the collector, which may drop tensors, which lock.
 
 use crate::error::foreign;
 use pyo3::exceptions::PyMemoryError;
@@ -125,7 +126,9 @@ impl Drop for Memory {
         state.count.allocated -= self.bytes;
         if state.count.kept + self.bytes > KEEP {
             // Bind groups know it; both go when the last batch that uses it has been handed over.
-            state.groups.clear();
+            let groups = std::mem::take(&mut state.groups);
+            drop(state);
+            drop((groups, object));
             return;
         }
         state.count.kept += self.bytes;
@@ -205,12 +208,12 @@ impl Gpu {
     /// Gives all free buffers back.
     pub fn empty_cache(&self) -> Result<()> {
         self.flush()?;
-        let free = {
+        let (free, groups) = {
             let mut state = self.lock();
             state.count.kept = 0;
-            state.groups.clear();
-            std::mem::take(&mut state.free)
+            (std::mem::take(&mut state.free), std::mem::take(&mut state.groups))
         };
+        drop(groups);
         self.ask(|adapter| {
             let all: Vec<_> = free.values().flatten().map(|b| b.object.bind(adapter.py())).collect();
             adapter.call_method1("destroy", (PyList::new(adapter.py(), all)?,)).map(|_| ())
@@ -261,7 +264,9 @@ impl Gpu {
         let pipeline = Arc::new(Pipeline { pipeline, layout, kinds, window });
         let mut state = self.lock();
         state.count.pipelines += 1;
-        state.pipelines.insert(launch.key.to_string(), pipeline.clone());
+        let twin = state.pipelines.insert(launch.key.to_string(), pipeline.clone());
+        drop(state);
+        drop(twin);
         Ok(pipeline)
     }
 
@@ -438,10 +443,11 @@ impl Gpu {
         })?;
         let group = Arc::new(group);
         let mut state = self.lock();
-        if state.groups.len() >= GROUPS {
-            state.groups.clear();
-        }
-        state.groups.insert(key, group.clone());
+        let full = state.groups.len() >= GROUPS;
+        let old = if full { std::mem::take(&mut state.groups) } else { HashMap::new() };
+        let twin = state.groups.insert(key, group.clone());
+        drop(state);
+        drop((old, twin));
         Ok(group)
     }
 }

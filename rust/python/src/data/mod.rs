@@ -55,7 +55,7 @@ fn is_string(object: Object) -> bool {
     object.is_instance_of::<PyString>() || object.is_instance_of::<PyBytes>()
 }
 
-/// Something with a length and items, which is not a number, text or mapping.
+/// Something with a length and items, which is not a number, text or mapping. A tensor among data is a number, as in PyTorch.
 fn is_sequence(object: Object) -> bool {
     if args::is_sequence(object) {
         return true;
@@ -64,7 +64,7 @@ fn is_sequence(object: Object) -> bool {
         return false;
     }
     if class::is_tensor(object) {
-        return class::tensor(object).ndim() > 0;
+        return false;
     }
     // SAFETY: asks for slots of the type.
     let indexed = unsafe { pyo3::ffi::PySequence_Check(object.as_ptr()) } != 0;
@@ -77,9 +77,6 @@ fn listed<'py>(object: Object<'py>, py: Python<'py>) -> PyResult<Bound<'py, PyAn
         // SAFETY: the same object, under the GIL that `py` stands for.
         return Ok(unsafe { Bound::from_borrowed_ptr(py, object.as_ptr()) });
     }
-    if class::is_tensor(object) {
-        return list::tolist(py, class::tensor(object));
-    }
     let n = object.len()?;
     let items: Vec<_> = (0..n).map(|i| object.get_item(i)).collect::<PyResult<_>>()?;
     Ok(pyo3::types::PyList::new(py, items)?.into_any())
@@ -89,10 +86,6 @@ fn shape_of(data: &Bound<PyAny>) -> PyResult<SmallVec<[usize; 5]>> {
     let mut shape = SmallVec::new();
     let mut at = data.clone();
     while is_sequence(at.as_borrowed()) {
-        if class::is_tensor(at.as_borrowed()) {
-            shape.extend_from_slice(class::tensor_of(&at).shape());
-            break;
-        }
         shape.push(at.len()?);
         if shape.len() > MOST_DIMS {
             return Err(PyValueError::new_err("excessive nesting in the data of a tensor"));
@@ -219,7 +212,15 @@ impl Writer<'_> {
 /// One element, checked against the dtype as PyTorch does.
 pub fn number(object: Object, dtype: DType) -> PyResult<Scalar> {
     let scalar = if class::is_tensor(object) {
-        class::tensor(object).item().py()?
+        let tensor = class::tensor(object);
+        if tensor.numel() != 1 {
+            let shape = tensor.shape();
+            return Err(PyValueError::new_err(format!(
+                "only one element tensors can be converted to Python scalars, got one of shape {shape:?}: torch.stack \
+                 or torch.cat join tensors"
+            )));
+        }
+        tensor.item().py()?
     } else if args::is_number(object) {
         match dtype {
             DType::Bool => Scalar::Bool(object.is_truthy()?),
