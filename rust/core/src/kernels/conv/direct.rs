@@ -278,6 +278,7 @@ impl<T: Real> Job<'_, T> {
         let mut packed = Scratch::<T>::new(total * groups);
         let packed = packed.ptr();
         // SAFETY (all closures): panels and windows have the sizes computed above; tasks differ in what they write.
+        // SAFETY: the caller's promise.
         let pack = |t: usize| unsafe {
             if self.wide {
                 return self.pack_wide(t, packed.at(t * total));
@@ -292,6 +293,7 @@ impl<T: Real> Job<'_, T> {
         let taps: usize = self.p.kernel.iter().product();
         let outputs = self.p.cout * self.p.output.iter().product::<usize>() * self.p.batch;
         let work = 2.0 * (outputs * (self.p.cin / groups) * taps) as f64 / units as f64;
+        // SAFETY: the caller's promise.
         each(units, work + (self.window_len() * slices / slices.max(1)) as f64, &|u| unsafe {
             let (band, t) = (u % self.bands.count, u / self.bands.count);
             let (od, t) = (t % slices, t / slices);
@@ -343,7 +345,9 @@ impl<T: Real> Job<'_, T> {
         for n0 in (0..self.p.batch).step_by(group) {
             let n = group.min(self.p.batch - n0);
             // SAFETY (both closures): as in `run`.
+            // SAFETY: the caller's promise.
             each(n, win as f64, &|i| unsafe { self.fill(n0 + i, 0, 0, [0, 0], all.at(i * win)) });
+            // SAFETY: the caller's promise.
             each(tasks, 1e9, &|t| unsafe {
                 let mut scratch = Scratch::<T>::new(packed);
                 let w = scratch.ptr();

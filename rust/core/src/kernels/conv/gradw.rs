@@ -147,6 +147,7 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
     let tiles = runs.div_ceil(per_call);
     // copy a unit's window of x and transpose its part of gy
     // SAFETY (all closures): `to` and `xw` have win + gsz elements, `acc` has asz, and each belongs to one task at a time.
+    // SAFETY: the caller's promise.
     let prepare = |g: usize, u: usize, to: *mut T| unsafe {
         let u = job.unit(u);
         job.fill(g, &u, to);
@@ -165,6 +166,7 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
         }
     };
     // add a unit's products for one call's blocks and some tiles
+    // SAFETY: the caller's promise.
     let products = |u: usize, xw: *mut T, b: usize, t0: usize, t1: usize, acc: *mut T, off: *mut u32| unsafe {
         let u = job.unit(u);
         let nv = nb.min(cb - b);
@@ -194,6 +196,7 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
     };
     let asz = cb * k * 16;
     let out = Ptr(gw);
+    // SAFETY: the caller's promise.
     let finish = |g: usize, b: usize, acc: *mut T, parts: usize| unsafe {
         for k0 in (0..k).step_by(16) {
             let n = (k - k0).min(16);
@@ -206,12 +209,14 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
             (micro.transpose)(first, 16, n, out.at((g * co + b * 16) * k + k0), k, (co - b * 16).min(16));
         }
     };
+    // SAFETY: the caller's promise.
     let clear = |acc: *mut T, len: usize| unsafe { std::slice::from_raw_parts_mut(acc, len).fill(T::default()) };
     if asz * size_of::<T>() <= PART_BYTES {
         // small sums: every part walks its units with sums of its own, data stay in their core's cache
         let parts = PARTS.div_ceil(p.groups).min(job.units);
         let mut acc = Scratch::<T>::new(p.groups * parts * asz);
         let acc = acc.ptr();
+        // SAFETY: the caller's promise.
         each(p.groups * parts, job.work() / (p.groups * parts) as f64, &|t| unsafe {
             let (g, part) = (t / parts, t % parts);
             let (mut w, mut off) = (Scratch::<T>::new(win + gsz), Scratch::<u32>::new(most));
@@ -224,6 +229,7 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
                 }
             }
         });
+        // SAFETY: the caller's promise.
         each(p.groups * cb, (k * 16 * parts * 4) as f64, &|t| unsafe {
             finish(t / cb, t % cb, acc.at(t / cb * parts * asz), parts);
         });
@@ -240,8 +246,10 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
         clear(acc.0, asz);
         for u0 in (0..job.units).step_by(group) {
             let us = group.min(job.units - u0);
+            // SAFETY: the caller's promise.
             each(us, size as f64, &|u| unsafe { prepare(g, u0 + u, work.at(u * size)) });
             let tasks = pairs * cuts;
+            // SAFETY: the caller's promise.
             each(tasks, job.work() / (p.groups * tasks) as f64, &|t| unsafe {
                 let mut off = Scratch::<u32>::new(most);
                 let (b, cut) = (t / cuts * nb, t % cuts);
@@ -251,6 +259,7 @@ unsafe fn panels<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *mut T) {
                 }
             });
         }
+        // SAFETY: the caller's promise.
         each(cb, (k * 64) as f64, &|b| unsafe { finish(g, b, acc.at(0), 1) });
     }
 }

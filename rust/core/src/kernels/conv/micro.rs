@@ -112,6 +112,7 @@ unsafe fn indirect<V: Lanes, const P: usize>(
     ldo: usize,
     add: bool,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let b: [*const V::T; P] = *b.cast::<[*const V::T; P]>();
         let mut acc = [V::zero(); P];
@@ -142,6 +143,7 @@ unsafe fn seg<V: Lanes, const NV: usize, const R: usize, const C: usize, const S
     ldv: usize,
     add: bool,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let b: [*const V::T; R] = *b.cast::<[*const V::T; R]>();
         let mut acc = [[[V::zero(); C]; R]; NV];
@@ -184,6 +186,7 @@ unsafe fn wide<V: Lanes, const M: usize, const NV: usize>(
     ldo: usize,
     add: bool,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut acc = [[V::zero(); NV]; M];
         if !init.is_null() {
@@ -224,6 +227,7 @@ unsafe fn dots<V: Lanes, const P: usize>(
     cols: usize,
     acc: *mut V::T,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut sum = [V::zero(); P];
         let mut from = [x; P];
@@ -264,6 +268,7 @@ unsafe fn plane3<V: Lanes, const NV: usize>(
     init: V::T,
     y: *mut V::T,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut wv = [V::zero(); 9];
         for i in 0..9 {
@@ -312,6 +317,7 @@ unsafe fn plane<V: Lanes, const NV: usize, const K: usize>(
     init: V::T,
     y: *mut V::T,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut c0 = 0;
         while c0 < cols {
@@ -351,6 +357,7 @@ unsafe fn plane<V: Lanes, const NV: usize, const K: usize>(
 
 #[inline(always)]
 unsafe fn split<V: Lanes>(from: *const V::T, n: usize, even: *mut V::T, odd: *mut V::T) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut i = 0;
         while i + 16 <= n {
@@ -375,6 +382,7 @@ unsafe fn spread<V: Lanes>(
     ldd: usize,
     channels: usize,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut rows = [V::T::default(); 256];
         transpose(tile, 16, pixels, rows.as_mut_ptr(), 16, channels);
@@ -393,6 +401,7 @@ unsafe fn plane3_weight<V: Lanes>(
     g: *const V::T,
     acc: *mut V::T,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut a = [V::zero(); 9];
         for i in 0..9 {
@@ -428,6 +437,7 @@ unsafe fn plane3_weight<V: Lanes>(
 
 /// Element by element; good enough where it is not the inner loop.
 unsafe fn transpose<T: Real>(src: *const T, lds: usize, rows: usize, dst: *mut T, ldd: usize, cols: usize) {
+    // SAFETY: the caller's promise.
     unsafe {
         for c in 0..cols.min(16) {
             for r in 0..rows.min(16) {
@@ -446,38 +456,46 @@ macro_rules! kernels {
             unsafe fn indirect_<const P: usize>(
                 a: *const $t, b: *const *const $t, off: *const u32, k: usize, out: *mut $t, ldo: usize, add: bool,
             ) {
+                // SAFETY: the caller's promise.
                 unsafe { indirect::<$v, P>(a, b, off, k, out, ldo, add) }
             }
             $(#[$feature])*
             unsafe fn wide_<const M: usize, const NV: usize>(
                 w: *const $t, src: *const $t, off: *const u32, k: usize, init: *const $t, out: *mut $t, ldo: usize, add: bool,
             ) {
+                // SAFETY: the caller's promise.
                 unsafe { wide::<$v, M, NV>(w, src, off, k, init, out, ldo, add) }
             }
             $(#[$feature])*
             unsafe fn dots_<const P: usize>(
                 x: *const $t, pitch: usize, off: *const u32, g: *const $t, ldg: usize, rows: usize, cols: usize, acc: *mut $t,
             ) {
+                // SAFETY: the caller's promise.
                 unsafe { dots::<$v, P>(x, pitch, off, g, ldg, rows, cols, acc) }
             }
             $(#[$feature])*
             unsafe fn plane_<const K: usize>(x: *const $t, pitch: usize, rows: usize, cols: usize, w: *const $t, init: $t, y: *mut $t) {
+                // SAFETY: the caller's promise.
                 unsafe { plane::<$v, $pnv, K>(x, pitch, rows, cols, w, init, y) }
             }
             $(#[$feature])*
             unsafe fn split_(from: *const $t, n: usize, even: *mut $t, odd: *mut $t) {
+                // SAFETY: the caller's promise.
                 unsafe { split::<$v>(from, n, even, odd) }
             }
             $(#[$feature])*
             unsafe fn spread_(tile: *const $t, pixels: usize, dst: *mut $t, ldd: usize, channels: usize) {
+                // SAFETY: the caller's promise.
                 unsafe { spread::<$v>($transpose, tile, pixels, dst, ldd, channels) }
             }
             $(#[$feature])*
             unsafe fn plane3_(x: *const $t, pitch: usize, rows: usize, cols: usize, w: *const $t, init: $t, y: *mut $t) {
+                // SAFETY: the caller's promise.
                 unsafe { plane3::<$v, $pnv>(x, pitch, rows, cols, w, init, y) }
             }
             $(#[$feature])*
             unsafe fn plane3_weight_(x: *const $t, pitch: usize, rows: usize, cols: usize, g: *const $t, acc: *mut $t) {
+                // SAFETY: the caller's promise.
                 unsafe { plane3_weight::<$v>(x, pitch, rows, cols, g, acc) }
             }
             pub static MICRO: Micro<$t> = Micro {
@@ -505,22 +523,27 @@ macro_rules! winograd {
             use super::*;
             $(#[$feature])*
             unsafe fn input<const M: usize, const A: usize>(from: &wino::Input, tmp: *mut f32, v: *mut f32) {
+                // SAFETY: the caller's promise.
                 unsafe { wino::input::<$v, M, A>(from, tmp, v) }
             }
             $(#[$feature])*
             unsafe fn output(m: *const f32, ld: usize, list: &[wino::Piece], bias: f32, y: *mut f32, dw: usize) {
+                // SAFETY: the caller's promise.
                 unsafe { wino::output::<$v>(m, ld, list, bias, y, dw) }
             }
             $(#[$feature])*
             unsafe fn weight(g: *const f32, flip: bool, u: *mut f32, ldp: usize, stride: usize) {
+                // SAFETY: the caller's promise.
                 unsafe { wino::weight::<$v, $ob>(g, flip, u, ldp, stride) }
             }
             $(#[$feature])*
             unsafe fn output_grad(y: *const f32, ldy: usize, z: *mut f32, ld: usize) {
+                // SAFETY: the caller's promise.
                 unsafe { wino::output_grad::<$v>(y, ldy, z, ld) }
             }
             $(#[$feature])*
             unsafe fn weight_grad(m: *const f32, g: *mut f32) {
+                // SAFETY: the caller's promise.
                 unsafe { wino::weight_grad::<$v>(m, g) }
             }
             $(#[$feature])*
@@ -528,6 +551,7 @@ macro_rules! winograd {
                 a: *const f32, lda: usize, step: usize, b: *const *const f32, off: *const u32, k: usize, out: *mut f32,
                 ldo: usize, ldv: usize, add: bool,
             ) {
+                // SAFETY: the caller's promise.
                 unsafe { seg::<$v, NV, R, C, S>(a, lda, step, b, off, k, out, ldo, ldv, add) }
             }
             pub static WINOGRAD: Winograd = Winograd {
@@ -584,6 +608,7 @@ mod x86 {
         ldv: usize,
         add: bool,
     ) {
+        // SAFETY: the caller's promise.
         unsafe { seg::<Z, NV, R, C, S>(a, lda, step, b, off, k, out, ldo, ldv, add) }
     }
     fn seg_kernel<const NV: usize, const S: usize>(r: usize, c: usize) -> Option<Seg<f32>> {
@@ -606,6 +631,7 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
     unsafe fn transpose512(src: *const f32, lds: usize, rows: usize, dst: *mut f32, ldd: usize, cols: usize) {
+        // SAFETY: the caller's promise.
         unsafe {
             let mut r = [_mm512_setzero_ps(); 16];
             let mask = |n: usize| if n >= 16 { 0xffff } else { (1u16 << n) - 1 };

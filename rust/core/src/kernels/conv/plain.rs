@@ -34,6 +34,7 @@ pub unsafe fn run(kind: Kind, p: &Params, a: *const i64, b: *const i64, bias: *c
     let work = (ov * taps) as f64;
     // SAFETY (all closures): indices of pixels, channels and weights inside their arrays; tasks write different planes.
     match kind {
+        // SAFETY: the caller's promise.
         Kind::Forward => each(p.batch * p.cout, work * ci as f64 * 4.0, &|t| unsafe {
             let (n, o) = (t / p.cout, t % p.cout);
             let start = if bias.0.is_null() { 0 } else { *bias.at(o) };
@@ -44,6 +45,7 @@ pub unsafe fn run(kind: Kind, p: &Params, a: *const i64, b: *const i64, bias: *c
                 pairs(&mut |y, i, t| to[y] = to[y].wrapping_add((*x.add(i)).wrapping_mul(*w.add(t))));
             }
         }),
+        // SAFETY: the caller's promise.
         Kind::GradInput => each(p.batch * p.cin, work * co as f64 * 4.0, &|t| unsafe {
             let (n, c) = (t / p.cin, t % p.cin);
             let start = if bias.0.is_null() { 0 } else { *bias.at(c) };
@@ -54,6 +56,7 @@ pub unsafe fn run(kind: Kind, p: &Params, a: *const i64, b: *const i64, bias: *c
                 pairs(&mut |y, i, t| to[i] = to[i].wrapping_add((*g.add(y)).wrapping_mul(*w.add(t))));
             }
         }),
+        // SAFETY: the caller's promise.
         Kind::GradWeight => each(p.cout * ci, work * p.batch as f64 * 4.0, &|t| unsafe {
             let (o, c) = (t / ci, t % ci);
             let to = std::slice::from_raw_parts_mut(out.at(t * taps), taps);

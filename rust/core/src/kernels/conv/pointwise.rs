@@ -50,7 +50,9 @@ unsafe fn multiply<T: Real>(c: Matrices<T>, a: Matrices<T>, b: Matrices<T>, add:
                 let operands = [*c, *a, *b];
                 // SAFETY: the caller's promise.
                 match add {
+                    // SAFETY: the caller's promise.
                     None => unsafe { matmul::batched::<T>(&operands) },
+                    // SAFETY: the caller's promise.
                     Some(add) => add.with(|add| unsafe { matmul::fused::<T>(&operands, T::ONE, T::ONE, add) }),
                 }
             })
@@ -118,6 +120,7 @@ pub unsafe fn grad_weight<T: Real>(p: &Params, x: *const T, gy: *const T, gw: *m
     let work = 2.0 * (batch * groups * px * ci * co) as f64;
     // SAFETY (both closures): a part has two sums of its own, of which `last` says where the final one lies.
     let last = |part: usize| ((part + 1) * batch / parts - part * batch / parts) % 2;
+    // SAFETY: the caller's promise.
     each(groups * parts, work / (groups * parts) as f64, &|t| unsafe {
         let (g, part) = (t / parts, t % parts);
         let first = part * batch / parts;

@@ -232,6 +232,7 @@ pub unsafe fn grad_weight(p: &Params, x: *const f32, gy: *const f32, gw: *mut f3
     let (off, x, gy) = (off.ptr(), Ptr::of(x), Ptr::of(gy));
     let ldy = (tw * 4 + 16) * 16;
     // SAFETY (all closures): `v`, `z` and the sums have 36 points each, and belong to one task at a time.
+    // SAFETY: the caller's promise.
     let prepare = |unit: usize, v: *mut f32, z: *mut f32| unsafe {
         let (img, images, t0, rows) = cut.unit(unit, batch);
         let mut buffer = Scratch::<f32>::new(4 * ldy);
@@ -296,6 +297,7 @@ pub unsafe fn grad_weight(p: &Params, x: *const f32, gy: *const f32, gw: *mut f3
     let mut acc = Scratch::<f32>::new(parts * 36 * ap);
     let acc = acc.ptr();
     if parts > 1 {
+        // SAFETY: the caller's promise.
         each(parts, flops / parts as f64, &|part| unsafe {
             let (mut v, mut z) = (Scratch::<f32>::new(36 * vp), Scratch::<f32>::new(36 * zp));
             let (v, z, first) = (v.ptr().0, z.ptr().0, part * cut.units / parts);
@@ -320,6 +322,7 @@ pub unsafe fn grad_weight(p: &Params, x: *const f32, gy: *const f32, gw: *mut f3
                 prepare(u0 + u, shared.at(u * size), shared.at(u * size + 36 * vp));
             });
             let pairs = cb.div_ceil(nb);
+            // SAFETY: the caller's promise.
             each(36 * pairs, flops / (36 * pairs) as f64, &|t| unsafe {
                 for u in 0..n {
                     let (v, z) = (shared.at(u * size), shared.at(u * size + 36 * vp));
@@ -329,6 +332,7 @@ pub unsafe fn grad_weight(p: &Params, x: *const f32, gy: *const f32, gw: *mut f3
         }
     }
     let out = Ptr(gw);
+    // SAFETY: the caller's promise.
     each(cb, (ci * 16 * 100) as f64, &|b| unsafe {
         let (mut m, mut g) = ([0f32; 36 * 16], [0f32; ROWS * 16]);
         for i in 0..ci {

@@ -17,16 +17,19 @@ const NB: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
 
 #[inline(always)]
 unsafe fn fma<V: Lanes<T = f32>>(k: f32, x: V, y: V) -> V {
+    // SAFETY: the caller's promise.
     unsafe { V::splat(k).fma(x, y) }
 }
 #[inline(always)]
 unsafe fn mul<V: Lanes<T = f32>>(k: f32, x: V) -> V {
+    // SAFETY: the caller's promise.
     unsafe { V::splat(k).mul(x) }
 }
 
 /// `Bᵀ`: M + 2 pixels to M + 2 points.
 #[inline(always)]
 unsafe fn bt<V: Lanes<T = f32>, const M: usize>(d: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller's promise.
     unsafe {
         if M == 2 {
             return [d[0].sub(d[2]), d[1].add(d[2]), d[2].sub(d[1]), d[1].sub(d[3]), d[0], d[0]];
@@ -43,11 +46,13 @@ unsafe fn bt<V: Lanes<T = f32>, const M: usize>(d: [V; 6]) -> [V; 6] {
 /// `Aᵀ` of M = 2: four points to two pixels.
 #[inline(always)]
 unsafe fn at<V: Lanes<T = f32>, const M: usize>(m: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller's promise.
     unsafe { [m[0].add(m[1]).add(m[2]), m[1].sub(m[2]).sub(m[3]), m[0], m[0], m[0], m[0]] }
 }
 /// `A` of M = 4: four pixels of the output's gradient to six points.
 #[inline(always)]
 unsafe fn aa<V: Lanes<T = f32>, const M: usize>(y: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller's promise.
     unsafe {
         let (e, o) = (fma(A2, y[2], y[0]), mul(PA, fma(A2, y[3], y[1])));
         let (f, q) = (fma(B2, y[2], y[0]), mul(PB, fma(B2, y[3], y[1])));
@@ -57,6 +62,7 @@ unsafe fn aa<V: Lanes<T = f32>, const M: usize>(y: [V; 6]) -> [V; 6] {
 /// `G` of M = 2: three taps to four points.
 #[inline(always)]
 unsafe fn gg<V: Lanes<T = f32>, const M: usize>(g: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller's promise.
     unsafe {
         let (e, o) = (mul(0.5, g[0].add(g[2])), mul(0.5, g[1]));
         [g[0], e.add(o), e.sub(o), g[2], g[0], g[0]]
@@ -65,6 +71,7 @@ unsafe fn gg<V: Lanes<T = f32>, const M: usize>(g: [V; 6]) -> [V; 6] {
 /// `Gᵀ` of M = 4: six points to three taps.
 #[inline(always)]
 unsafe fn gt<V: Lanes<T = f32>, const M: usize>(m: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller's promise.
     unsafe {
         let (p, q) = (mul(NA, m[1].add(m[2])), mul(NA, m[1].sub(m[2])));
         let (r, s) = (mul(NB, m[3].add(m[4])), mul(NB, m[3].sub(m[4])));
@@ -130,6 +137,7 @@ impl Input {
 /// by one tile for the columns beyond M, tile l lies at l in all of them.
 #[inline(always)]
 pub unsafe fn input<V: Lanes<T = f32>, const M: usize, const A: usize>(t: &Input, tmp: *mut f32, v: *mut f32) {
+    // SAFETY: the caller's promise.
     unsafe {
         let (row, ph, phase, tw, w) = (tmp, tmp.add(t.row::<M>()), t.phase(), t.tw, t.w);
         let nc = (tw * M + 2) as isize;
@@ -235,6 +243,7 @@ pub unsafe fn output<V: Lanes<T = f32>>(
     y: *mut f32,
     width: usize,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut o = [[V::zero(); 2]; 2];
         both!(V, at, 2, 4, 2, |i, j| V::load(m.add((i * 4 + j) * ld)), |i, j, x| o[i][j] = x);
@@ -265,6 +274,7 @@ pub unsafe fn weight<V: Lanes<T = f32>, const B: usize>(
     ldp: usize,
     stride: usize,
 ) {
+    // SAFETY: the caller's promise.
     unsafe {
         both!(V, gg, 2, 3, 4, |i, j| V::load(g.add(16 * if flip { 8 - i * 3 - j } else { i * 3 + j })), |i, j, x| {
             let mut a = [0f32; 16];
@@ -280,6 +290,7 @@ pub unsafe fn weight<V: Lanes<T = f32>, const B: usize>(
 /// M = 4: a tile of 4 × 4 pixels of the output's gradient, 16 channels in the lanes, to 36 points.
 #[inline(always)]
 pub unsafe fn output_grad<V: Lanes<T = f32>>(y: *const f32, ldy: usize, z: *mut f32, ld: usize) {
+    // SAFETY: the caller's promise.
     unsafe {
         both!(V, aa, 4, 4, 6, |i, j| V::load(y.add(i * ldy + j * 16)), |i, j, x| x.store(z.add((i * 6 + j) * ld)));
     }
@@ -287,6 +298,7 @@ pub unsafe fn output_grad<V: Lanes<T = f32>>(y: *const f32, ldy: usize, z: *mut 
 /// M = 4: the sums of the 36 points to nine taps.
 #[inline(always)]
 pub unsafe fn weight_grad<V: Lanes<T = f32>>(m: *const f32, g: *mut f32) {
+    // SAFETY: the caller's promise.
     unsafe {
         both!(V, gt, 4, 6, 3, |i, j| V::load(m.add((i * 6 + j) * 16)), |i, j, x| x.store(g.add((i * 3 + j) * 16)));
     }
