@@ -1,42 +1,13 @@
 // Convolution in up to three dimensions, forward: C[co, (n, o)] = Σ W[co, (ci, tap)] · X[n, ci, o · stride − pad + tap ·
-// dilation], one product a group; one of the frames gemm_*.wgsl stands behind it. No columns are ever laid out.
+// dilation], one product a group; one of the frames gemm_*.wgsl stands behind it, after conv_steps.wgsl. No columns are ever laid out.
 //
 // Tensors, all dense: x, w, bias (read only if word 8 says so; else x again), out.
 // Words: 0 to 5 as the frame says: m = output channels a group, n = batch · output places, k = input channels a group ·
 // taps, products = groups; 6 input channels, 7 output channels of all groups; 8 whether there is a bias;
 // 9 + 3i: sizes of the input (i = 0), output (1), kernel (2), stride (3), padding (4), dilation (5).
 
-struct Row { at: u32 }
-struct Col { at: u32, d: i32, h: i32, w: i32 }
-
-fn three(i: u32) -> vec3<u32> {
-    return vec3<u32>(word(9u + 3u * i), word(10u + 3u * i), word(11u + 3u * i));
-}
-
-// A place in the sum: an input channel and a tap. It goes forward without divisions.
-struct Step { c: u32, z: u32, y: u32, x: u32 }
-
-fn first_step(k: u32) -> Step {
-    let size = three(2u);
-    return Step(k / (size.x * size.y * size.z), k / (size.z * size.y) % size.x, k / size.z % size.y, k % size.z);
-}
-
-fn next_step(s: Step) -> Step {
-    var t = Step(s.c, s.z, s.y, s.x + 1u);
-    if (t.x == word(17u)) {
-        t.x = 0u;
-        t.y += 1u;
-    }
-    if (t.y == word(16u)) {
-        t.y = 0u;
-        t.z += 1u;
-    }
-    if (t.z == word(15u)) {
-        t.z = 0u;
-        t.c += 1u;
-    }
-    return t;
-}
+// A step of the sum is an input channel and a tap.
+const STEPS = 2u;
 
 fn row(i: u32, z: u32) -> Row {
     return Row(w_offset() + (z * word(0u) + i) * word(2u));

@@ -1,6 +1,6 @@
 // What a convolution's output brings to its input, which is also the transposed convolution: C[ci, (n, i)] =
 // Σ W[co, ci, tap] · Y[n, co, (i + pad − tap · dilation) / stride], over the taps that divide evenly; one of the frames
-// gemm_*.wgsl stands behind it.
+// gemm_*.wgsl stands behind it, after conv_steps.wgsl.
 //
 // Tensors, all dense: y, w, bias of the input's channels (read only if word 8 says so; else y again), out.
 // Words: 0 to 5 as the frame says: m = input channels a group, n = batch · input places, k = output channels a group ·
@@ -8,40 +8,11 @@
 // 9 + 3i: sizes of the input (i = 0), output (1), kernel (2), stride (3), padding (4), dilation (5). The constant UNIT says that every
 // stride is 1.
 
-struct Row { at: u32 }
-struct Col { at: u32, d: i32, h: i32, w: i32 }
-
-fn three(i: u32) -> vec3<u32> {
-    return vec3<u32>(word(9u + 3u * i), word(10u + 3u * i), word(11u + 3u * i));
-}
+// A step of the sum is an output channel and a tap.
+const STEPS = 2u;
 
 fn taps() -> u32 {
     return word(15u) * word(16u) * word(17u);
-}
-
-// A place in the sum: an output channel and a tap. It goes forward without divisions.
-struct Step { c: u32, z: u32, y: u32, x: u32 }
-
-fn first_step(k: u32) -> Step {
-    let size = three(2u);
-    return Step(k / (size.x * size.y * size.z), k / (size.z * size.y) % size.x, k / size.z % size.y, k % size.z);
-}
-
-fn next_step(s: Step) -> Step {
-    var t = Step(s.c, s.z, s.y, s.x + 1u);
-    if (t.x == word(17u)) {
-        t.x = 0u;
-        t.y += 1u;
-    }
-    if (t.y == word(16u)) {
-        t.y = 0u;
-        t.z += 1u;
-    }
-    if (t.z == word(15u)) {
-        t.z = 0u;
-        t.c += 1u;
-    }
-    return t;
 }
 
 fn row(i: u32, z: u32) -> Row {

@@ -116,19 +116,22 @@ pub fn conv(
     let (name, text, sizes, tensors): (_, _, _, &[(&'static str, &Tensor)]) = match kind {
         Kind::Forward => (
             "conv_forward",
-            wgsl!("conv_forward"),
+            concat!(wgsl!("conv_forward"), wgsl!("conv_steps")),
             [cout, output, cin * taps, groups],
             &[("x", &a), ("w", &b), ("bias", other)],
         ),
         Kind::GradInput => (
             "conv_grad_input",
-            wgsl!("conv_grad_input"),
+            concat!(wgsl!("conv_grad_input"), wgsl!("conv_steps")),
             [cin, input, cout * taps, groups],
             &[("y", &a), ("w", &b), ("bias", other)],
         ),
-        Kind::GradWeight => {
-            ("conv_grad_weight", wgsl!("conv_grad_weight"), [cout, cin * taps, output, groups], &[("x", &a), ("y", &b)])
-        }
+        Kind::GradWeight => (
+            "conv_grad_weight",
+            concat!(wgsl!("conv_grad_weight"), wgsl!("conv_steps")),
+            [cout, cin * taps, output, groups],
+            &[("x", &a), ("y", &b)],
+        ),
     };
     let mut words = vec![p.cin as u32, p.cout as u32, bias.is_some() as u32];
     for three in [&p.input, &p.output, &p.kernel, &p.stride, &p.pad, &p.dilation] {
