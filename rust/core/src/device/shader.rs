@@ -192,11 +192,10 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) groups: v
         let (bindings, places) = self.bind()?;
         for (operand, place) in self.tensors.iter().zip(&places) {
             let _ = write!(self.key, ":{}{}", operand.form.name, place.binding);
-            match operand.tensor.dtype() {
-                dtype @ (crate::dtype::DType::Bool | crate::dtype::DType::I8 | crate::dtype::DType::I16) => {
-                    let _ = write!(self.key, "{dtype}");
-                }
-                _ => {}
+            if let dtype @ (crate::dtype::DType::Bool | crate::dtype::DType::I8 | crate::dtype::DType::I16) =
+                operand.tensor.dtype()
+            {
+                let _ = write!(self.key, "{dtype}");
             }
             if operand.kind == Kind::Vec4 {
                 self.key.push('v');

@@ -134,7 +134,7 @@ impl Op for RealFft {
     fn backward(&self, ctx: &Ctx) -> Result<Grads> {
         let grad = apply(HalfFft { dim: self.dim, scale: self.scale }, [&ctx.grad(0)?])?;
         let size = self.n / 2 + 1;
-        let last = if self.n % 2 == 0 && self.n > 0 { size - 1 } else { size };
+        let last = if self.n.is_multiple_of(2) && self.n > 0 { size - 1 } else { size };
         let weights: Vec<f64> = (0..size).map(|k| if k == 0 || k == last { 1.0 } else { 2.0 }).collect();
         let mut shape = vec![1; grad.ndim()];
         shape[self.dim] = size;

@@ -44,7 +44,8 @@ pub unsafe fn transform(kind: Kind, single: bool, n: usize, scale: f64, from: &L
         return;
     }
     // Half the length will do for real numbers, in pairs.
-    let paired = kind != Kind::Complex { inverse: false } && kind != Kind::Complex { inverse: true } && n % 2 == 0;
+    let paired =
+        kind != Kind::Complex { inverse: false } && kind != Kind::Complex { inverse: true } && n.is_multiple_of(2);
     let length = if paired { n / 2 } else { n };
     // SAFETY: the caller's promise.
     unsafe {

@@ -35,7 +35,7 @@ pub fn turn<T: Real>(k: usize, n: usize) -> (T, T) {
     let octant = (8 * k / n) as usize;
     let angle = |part: u128| 2.0 * std::f64::consts::PI * part as f64 / (8 * n) as f64;
     let rest = 8 * k - octant as u128 * n;
-    let (c, s) = if octant % 2 == 0 {
+    let (c, s) = if octant.is_multiple_of(2) {
         let a = angle(rest);
         (a.cos(), a.sin())
     } else {
@@ -56,7 +56,7 @@ pub fn turn<T: Real>(k: usize, n: usize) -> (T, T) {
 fn radices(mut n: usize) -> Option<Vec<usize>> {
     let mut all = Vec::new();
     for radix in [4, 2, 3, 5, 7] {
-        while n > 1 && n % radix == 0 {
+        while n > 1 && n.is_multiple_of(radix) {
             all.push(radix);
             n /= radix;
         }

@@ -292,7 +292,7 @@ pub fn rrelu(x: &Tensor, lower: f64, upper: f64, train: bool, generator: Option<
         return Err(Error::custom("rrelu", text));
     }
     if !train {
-        return crate::ops::activation::leaky_relu(x, ((lower + upper) / 2.0).into(), crate::op::Out::New);
+        return crate::ops::activation::leaky_relu(x, (lower + upper) / 2.0, crate::op::Out::New);
     }
     // Only what is not positive draws, in the order of the elements.
     let noise = crate::autograd::no_grad(|| {
