@@ -152,8 +152,8 @@ fn extreme_of_numbers<W: Ordered, const LEAST: bool>(x: Runs<W>) -> Option<W> {
             let lanes = best.as_chunks_mut::<WIDTH>().0.iter_mut().zip(sums.as_chunks_mut::<WIDTH>().0);
             for ((best, sums), strip) in lanes.zip(strips.as_chunks::<DEEP>().0) {
                 for k in 0..WIDTH {
-                    best[k] = strip.iter().fold(best[k], |best, row| wins(best, row[k]));
-                    sums[k] = strip.iter().fold(sums[k], |sum, row| sum + row[k]);
+                    let both = |(best, sum), row: &[W; WIDTH]| (wins(best, row[k]), sum + row[k]);
+                    (best[k], sums[k]) = strip.iter().fold((best[k], sums[k]), both);
                 }
             }
         }
