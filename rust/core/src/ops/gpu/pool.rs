@@ -24,6 +24,30 @@ fn words(pool: &Pool, input: [usize; 3], output: [usize; 3], divisor: Option<i64
     all
 }
 
+/// Turns of a loop that an invocation may take: software renderers stop at 65,535, and beyond, one invocation an element is no way
+/// to go about it anyway.
+const TURNS: usize = 60_000;
+
+/// Whether windows are too large for one invocation each.
+fn large(pool: &Pool, sizes: Sizes) -> bool {
+    let window = match &pool.spec {
+        Spec::Strided { kernel, .. } => *kernel,
+        Spec::Adaptive { .. } => [0, 1, 2].map(|i| sizes.input[i] / sizes.output[i].max(1) + 2),
+    };
+    window.iter().product::<usize>() > TURNS
+}
+
+/// Whether an element may lie in too many windows for one invocation.
+fn crowded(pool: &Pool, sizes: Sizes) -> bool {
+    let windows = match &pool.spec {
+        Spec::Strided { kernel, stride, dilation, .. } => {
+            [0, 1, 2].map(|i| ((kernel[i] - 1) * dilation[i] / stride[i] + 1).min(sizes.output[i].max(1)))
+        }
+        Spec::Adaptive { .. } => [0, 1, 2].map(|i| sizes.output[i] / sizes.input[i].max(1) + 2),
+    };
+    windows.iter().product::<usize>() > TURNS
+}
+
 /// Runs a file that stands behind windows.wgsl, with one invocation for each element of a result.
 fn run<'a>(
     gpu: &Gpu<'a>,
@@ -47,6 +71,9 @@ pub struct Sizes {
 }
 
 pub fn max(gpu: &Gpu, pool: &Pool, sizes: Sizes, x: &Tensor, outputs: &[Tensor]) -> Result<bool> {
+    if large(pool, sizes) {
+        return Ok(false);
+    }
     let x = gpu.dense(x)?;
     let words = words(pool, sizes.input, sizes.output, None);
     let index = outputs.get(1);
@@ -68,6 +95,9 @@ pub fn max(gpu: &Gpu, pool: &Pool, sizes: Sizes, x: &Tensor, outputs: &[Tensor])
 
 /// Gradients of maxima to where the maxima came from.
 pub fn max_backward(gpu: &Gpu, pool: &Pool, sizes: Sizes, g: &Tensor, index: &Tensor, out: &Tensor) -> Result<bool> {
+    if crowded(pool, sizes) {
+        return Ok(false);
+    }
     let (g, index) = (gpu.dense(g)?, gpu.dense(index)?);
     let words = words(pool, sizes.input, sizes.output, None);
     run(gpu, "max_pool_backward", wgsl!("pool_max_backward"), pool, g.dtype(), out.numel(), |s| {
@@ -77,6 +107,9 @@ pub fn max_backward(gpu: &Gpu, pool: &Pool, sizes: Sizes, g: &Tensor, index: &Te
 
 /// Elements put at the places of planes that an index names.
 pub fn scatter(gpu: &Gpu, add: bool, planes: [usize; 2], x: &Tensor, index: &Tensor, out: &Tensor) -> Result<bool> {
+    if planes[1] > TURNS {
+        return Ok(false);
+    }
     let (x, index) = (gpu.dense(x)?, gpu.dense(index)?);
     let flags = [("ADD", add)];
     let shader = gpu.shader("pool_scatter").variant(tag(&flags)).read("x", &x).read("index", &index).write("out", out);
@@ -97,7 +130,7 @@ pub fn gather(gpu: &Gpu, planes: [usize; 2], x: &Tensor, index: &Tensor, out: &T
 }
 
 pub fn avg(gpu: &Gpu, pool: &Pool, sizes: Sizes, divisor: Option<i64>, x: &Tensor, out: &Tensor) -> Result<bool> {
-    if !x.dtype().is_float() {
+    if !x.dtype().is_float() || large(pool, sizes) {
         return Ok(false);
     }
     let x = gpu.dense(x)?;
@@ -115,7 +148,7 @@ pub fn avg_backward(
     g: &Tensor,
     out: &Tensor,
 ) -> Result<bool> {
-    if !g.dtype().is_float() {
+    if !g.dtype().is_float() || crowded(pool, sizes) {
         return Ok(false);
     }
     let g = gpu.dense(g)?;
@@ -127,6 +160,9 @@ pub fn avg_backward(
 
 /// Windows as columns, or with `back` columns as an image.
 pub fn fold(gpu: &Gpu, fold: &Fold, back: bool, x: &Tensor, out: &Tensor) -> Result<bool> {
+    if fold.kernel[0] * fold.kernel[1] > TURNS {
+        return Ok(false);
+    }
     let x = gpu.dense(x)?;
     let flags = [("BACK", back)];
     let mut shader = gpu.shader("fold").variant(tag(&flags)).read("x", &x).write("out", out).word(out.numel());
