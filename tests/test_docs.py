@@ -29,8 +29,6 @@ WAITING: dict[str, str] = {
     "multiprocessing/spawn.py::spawn": "processes, which are not there yet",
     "utils/tensorboard.py::SummaryWriter": "an extra, the package tensorboard",
     "nn/utils/init.py::skip_init": "the device 'meta'",
-    "nn/utils/parametrizations.py::weight_norm": "norm_except_dim",
-    "nn/utils/weight_norm.py::weight_norm": "norm_except_dim",
 }
 
 

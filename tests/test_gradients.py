@@ -159,6 +159,8 @@ BINARY: dict[str, Makers] = {
 }
 
 REDUCE: dict[str, Makers] = {
+    "norm_except_dim": [lambda: c(r(2, 3)), lambda: c(r(2, 3), 2, -1), lambda: c(r(2, 3, 2), 1, 1)],
+    "_weight_norm": lambda: c(r(2, 3), pos(2, 1)),
     "sum mean nansum nanmean var std": [
         lambda: c(r(2, 3)),
         lambda: c(r(2, 3), 1),

@@ -375,6 +375,39 @@ def test_low_rank_approximations() -> None:
         torch.svd_lowrank(a, q=13)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=str)
+@pytest.mark.parametrize("n", [130, 200])
+def test_matrices_that_are_worked_on_in_blocks(n: int, dtype: torch.dtype) -> None:
+    a, b, eye = draw(n, n, dtype=dtype), draw(n, 20, dtype=dtype), torch.eye(n, dtype=dtype)
+    p, low, up = L.lu(a)
+    near(p @ low @ up, a, 100)
+    near(L.inv(a) @ a, eye, 1000)
+    near(a.mH @ L.lu_solve(*L.lu_factor(a), b, adjoint=True), b, 1000)
+    spd = positive(n=n, dtype=dtype)
+    for upper in (False, True):
+        near(spd @ torch.cholesky_solve(b, L.cholesky(spd, upper=upper), upper=upper), b, 100)
+        triangle = (a.triu() if upper else a.tril()) / n + 2 * eye
+        near(triangle @ L.solve_triangular(triangle, b, upper=upper), b, 100)
+    for shape in ((n + 70, n), (n - 20, n), (n, n)):
+        tall = draw(*shape, dtype=dtype)
+        q, r = L.qr(tall, mode="complete")
+        near(q @ r, tall, 100)
+        packed, tau = torch.geqrf(tall)
+        c = draw(shape[0], 9, dtype=dtype)
+        near(torch.ormqr(packed, tau, c), q @ c, 100)
+        near(torch.ormqr(packed, tau, c, transpose=True), q.mH @ c, 100)
+        p, low, up = L.lu(tall)
+        near(p @ low @ up, tall, 100)
+        u, s, vh = L.svd(tall, full_matrices=False)
+        near(u * s @ vh, tall, 100)
+    w, v = L.eigh(a + a.mH)
+    near(v * w @ v.mH, a + a.mH, 100)
+    half = torch.zeros(n, n, dtype=dtype)
+    half[:100, :100] = draw(100, 100, dtype=dtype)
+    assert L.lu_factor_ex(half).info.item() == 101
+    assert L.cholesky_ex(torch.diag(1 - 2 * (torch.arange(n) >= 100).to(dtype))).info.item() == 101
+
+
 def test_out_and_named_results() -> None:
     a, out = positive(n=3), torch.empty(0, dtype=torch.float64)
     assert L.inv(a, out=out) is out
@@ -387,12 +420,13 @@ def test_out_and_named_results() -> None:
 
 
 def test_bits_do_not_depend_on_threads() -> None:
-    a, kept = draw(40, 12, 12), torch.get_num_threads()
+    a, kept, large = draw(40, 12, 12), torch.get_num_threads(), draw(200, 200)
     try:
         results = []
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             results.append([L.inv(a), *L.qr(a), *L.svd(a), *L.eigh(a + a.mT), *L.eig(a), L.det(a)])
+            results[-1] += [L.inv(large), *L.qr(large), *L.svd(large), *L.eigh(large + large.mT), *L.lu(large)]
     finally:
         torch.set_num_threads(kept)
     for result in results[1:]:

@@ -219,6 +219,11 @@ table! {
         "norm(Tensor A, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor? out=None) -> Tensor"
             => |x: &Tensor, p: &str, dims: Option<Dims>, keepdim: bool, dtype: Option<DType>, out: Out|
                 r::norm(x, Some(r::Order::Name(p)), dims.as_deref(), keepdim, dtype, out);
+    /// The norms of the slices along `dim`, each in its place; of all numbers, if `dim` is -1.
+    fn: "norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor"
+        => |x: &Tensor, p: i64, dim: i64| r::norm_except_dim(x, p as f64, dim);
+    /// `v` with the slices along `dim` brought to the norms `g`.
+    fn: "_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor" => r::weight_norm;
     /// The slices along `dim`, each with its p-norm brought down to `maxnorm` where it is greater.
     fn method inplace:
         "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm, *, Tensor? out=None) -> Tensor" => r::renorm;

@@ -50,9 +50,10 @@ pub unsafe fn transform(kind: Kind, single: bool, n: usize, scale: f64, from: &L
     // SAFETY: the caller's promise.
     unsafe {
         match (single, plan::is_smooth(length)) {
-            (true, true) => lines::<f32, f32>(kind, plan(length), paired, n, scale, from, to),
+            // Short ones are as fast in double precision, and better.
+            (true, true) if length > 256 => lines::<f32, f32>(kind, plan(length), paired, n, scale, from, to),
             // The detour over a power of two loses accuracy that float32 does not have.
-            (true, false) => lines::<f32, f64>(kind, plan(length), paired, n, scale, from, to),
+            (true, _) => lines::<f32, f64>(kind, plan(length), paired, n, scale, from, to),
             (false, _) => lines::<f64, f64>(kind, plan(length), paired, n, scale, from, to),
         }
     }

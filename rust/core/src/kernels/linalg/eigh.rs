@@ -1,7 +1,7 @@
 //! Eigenvalues of Hermitian matrices: a tridiagonal matrix by reflections, its eigenvalues by implicit QL steps.
 
 use super::qr::{form, reflector};
-use super::{Field, Mat, axpy, dot, turn};
+use super::{Field, Mat, axpy, dot};
 
 /// Steps that one eigenvalue may take; they seldom need more than three.
 const PATIENCE: usize = 80;
@@ -31,17 +31,14 @@ pub fn eigh<F: Field>(mut a: Mat<F>, vectors: bool) -> Option<(Vec<f64>, Mat<F>)
         // HᴴAH = A − w·vᴴ − v·wᴴ with w = τ·A·v − ½·|τ|²·(vᴴ·A·v)·v
         let mut v = a.col(k)[k + 1..].to_vec();
         v[0] = F::ONE;
-        let mut w = vec![F::ZERO; v.len()];
-        for (j, &x) in v.iter().enumerate() {
-            axpy(tau * x, &a.col(k + 1 + j)[k + 1..], &mut w);
-        }
+        let mut w = a.times((k + 1, k + 1), &v, tau);
         let by = tau.conj() * dot(&v, &w);
         axpy(-by.scale(0.5), &v, &mut w);
-        for j in 0..v.len() {
-            let column = &mut a.col_mut(k + 1 + j)[k + 1..];
+        a.each_column(k + 1, |j, column| {
+            let (column, j) = (&mut column[k + 1..], j - k - 1);
             axpy(-v[j].conj(), &w, column);
             axpy(-w[j].conj(), &v, column);
-        }
+        });
     }
     let mut values: Vec<f64> = (0..n).map(|i| a[(i, i)].re()).collect();
     let mut q = if vectors { form(&a, &taus, n, 1) } else { Mat::zeros(0, n) };
@@ -55,6 +52,7 @@ pub fn eigh<F: Field>(mut a: Mat<F>, vectors: bool) -> Option<(Vec<f64>, Mat<F>)
 /// Diagonalises the tridiagonal matrix of diagonal `d` and `e` beside it, and turns the columns of `q` along.
 fn steps<F: Field>(d: &mut [f64], e: &mut [f64], q: &mut Mat<F>) -> Option<()> {
     let n = d.len();
+    let mut turns = Vec::new();
     for l in 0..n {
         let mut left = PATIENCE;
         loop {
@@ -86,11 +84,10 @@ fn steps<F: Field>(d: &mut [f64], e: &mut [f64], q: &mut Mat<F>) -> Option<()> {
                 p = s * r;
                 d[i + 1] = g + p;
                 g = c * r - b;
-                if q.rows > 0 {
-                    let (x, y) = q.two(i, i + 1);
-                    turn(y, x, c, s);
-                }
+                turns.push((i + 1, i, c, s));
             }
+            q.turn_columns(&turns);
+            turns.clear();
             if whole {
                 d[l] -= p;
                 e[l] = g;

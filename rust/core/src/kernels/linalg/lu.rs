@@ -1,11 +1,45 @@
 //! P·L·U with partial pivoting, and what is solved with it.
 
 use super::triangular::{Triangle, solve};
-use super::{Field, Mat, axpy};
+use super::{BLOCK, Field, Mat, axpy};
 
 /// L (below the diagonal, whose ones are not stored) and U over A; `pivots[k]` is the row, counted from 1, that row k was exchanged
 /// with. Returns 0, or the place from 1 of the first zero on the diagonal of U.
 pub fn factor<F: Field>(a: &mut Mat<F>, pivots: &mut [i32]) -> i32 {
+    let (m, n) = (a.rows, a.cols);
+    let (most, mut info) = (m.min(n), 0);
+    if most <= 2 * BLOCK {
+        return small(a, pivots);
+    }
+    for start in (0..most).step_by(BLOCK) {
+        let (width, next) = (BLOCK.min(most - start), (start + BLOCK).min(most));
+        let mut panel = a.block((start, start), m - start, width);
+        let own = &mut pivots[start..next];
+        let bad = small(&mut panel, own);
+        if bad != 0 && info == 0 {
+            info = start as i32 + bad;
+        }
+        let swaps: Vec<i32> = own.to_vec();
+        own.iter_mut().for_each(|p| *p += start as i32);
+        a.each_column(0, |j, column| {
+            if !(start..next).contains(&j) {
+                swaps.iter().enumerate().for_each(|(k, &p)| column.swap(start + k, start + p as usize - 1));
+            }
+        });
+        a.put((start, start), &panel);
+        if next < n {
+            let mut right = a.block((start, next), width, n - next);
+            let corner = panel.block((0, 0), width, width);
+            solve(&corner, &mut right, Triangle { upper: false, unit: true, adjoint: false });
+            a.put((start, next), &right);
+            let below = panel.block((width, 0), m - start - width, width);
+            a.subtract((next, next), &below, &right);
+        }
+    }
+    info
+}
+
+fn small<F: Field>(a: &mut Mat<F>, pivots: &mut [i32]) -> i32 {
     let (m, n) = (a.rows, a.cols);
     let mut info = 0;
     for j in 0..n {

@@ -1,9 +1,9 @@
 //! Dense matrices: factorisations and what is solved with them.
 //!
 //! All of it is done in two types, f64 and complex128, whatever the tensors hold: that is half the code, and float32 comes out
-//! correctly rounded where the problem allows it. A matrix lies column by column, so that every inner loop runs along memory;
-//! the two loops that take the time, [`axpy`] and [`dot`], are compiled for each instruction set. One matrix is one thread's
-//! work: the bits do not depend on the number of threads.
+//! correctly rounded where the problem allows it. A matrix lies column by column, so that every inner loop runs along memory:
+//! [`axpy`], [`dot`] and [`turn`] are compiled for each instruction set. Large matrices are worked on in blocks, whose products
+//! take the road of all products. Threads share columns or rows out, never a sum: the bits do not depend on their number.
 
 pub mod cholesky;
 pub mod eig;
@@ -16,6 +16,7 @@ pub mod svd;
 pub mod triangular;
 
 use super::isa::{self, Isa, Kernel};
+use super::{matmul, threads};
 use crate::dtype::{C128, Num};
 use std::ops::{Div, Index, IndexMut, Neg};
 
@@ -28,6 +29,11 @@ pub trait Field: Num + Div<Output = Self> + Neg<Output = Self> {
     fn scale(self, by: f64) -> Self;
     /// a·b + c
     fn mul_add_to(self, b: Self, c: Self, fma: bool) -> Self;
+    /// C ← C − A·B on the calling thread, for sizes m, k, n. Each comes as its first element and the step from column to column.
+    ///
+    /// # Safety
+    /// All are valid for these sizes; nobody else touches C, which overlaps neither A nor B.
+    unsafe fn subtract(size: [usize; 3], a: (*const Self, usize), b: (*const Self, usize), c: (*mut Self, usize));
     fn modulus(self) -> f64 {
         if Self::COMPLEX { self.re().hypot(self.im()) } else { self.re().abs() }
     }
@@ -65,6 +71,12 @@ impl Field for f64 {
     fn mul_add_to(self, b: f64, c: f64, fma: bool) -> f64 {
         if fma { self.mul_add(b, c) } else { self * b + c }
     }
+    unsafe fn subtract([m, k, n]: [usize; 3], a: (*const f64, usize), b: (*const f64, usize), c: (*mut f64, usize)) {
+        // Columns side by side are the rows of transposes: Cᵀ ← Cᵀ − Bᵀ·Aᵀ.
+        let rows = (b.0, [b.1 as isize, 1]);
+        // SAFETY: the caller's promise.
+        unsafe { matmul::product([n, k, m], rows, (a.0, a.1 as isize), (c.0, c.1 as isize), -1.0, true) };
+    }
 }
 
 impl Field for C128 {
@@ -89,7 +101,30 @@ impl Field for C128 {
     fn mul_add_to(self, b: C128, c: C128, _: bool) -> C128 {
         self * b + c
     }
+    unsafe fn subtract([m, k, n]: [usize; 3], a: (*const C128, usize), b: (*const C128, usize), c: (*mut C128, usize)) {
+        for j in 0..n {
+            // SAFETY: the caller's promise.
+            let to = unsafe { std::slice::from_raw_parts_mut(c.0.add(j * c.1), m) };
+            for p in 0..k {
+                // SAFETY: as above.
+                let (by, from) = unsafe { (*b.0.add(j * b.1 + p), std::slice::from_raw_parts(a.0.add(p * a.1), m)) };
+                axpy(-by, from, to);
+            }
+        }
+    }
 }
+
+/// Rows and columns that are worked on at once, where a matrix is large.
+pub const BLOCK: usize = 64;
+const COLUMNS: usize = 64;
+const ROWS: usize = 128;
+
+/// Where a matrix begins, for threads that work on parts of it that are apart.
+#[derive(Clone, Copy)]
+struct Start<F>(*mut F);
+// SAFETY: see above.
+unsafe impl<F> Sync for Start<F> {}
+unsafe impl<F> Send for Start<F> {}
 
 /// A matrix, column by column.
 #[derive(Clone)]
@@ -152,13 +187,88 @@ impl<F: Field> Mat<F> {
     }
     pub fn mul(&self, other: &Mat<F>) -> Mat<F> {
         let mut product = Mat::zeros(self.rows, other.cols);
-        for j in 0..other.cols {
-            let to = product.col_mut(j);
-            for (k, &b) in other.col(j).iter().enumerate() {
-                axpy(b, self.col(k), to);
-            }
-        }
+        product.subtract((0, 0), self, other);
+        product.data.iter_mut().for_each(|x| *x = -*x);
         product
+    }
+    /// Takes a·b from the block that begins at (i, j).
+    pub fn subtract(&mut self, (i, j): (usize, usize), a: &Mat<F>, b: &Mat<F>) {
+        let (rows, size) = (self.rows, [a.rows, a.cols, b.cols]);
+        assert!(a.cols == b.rows && i + a.rows <= rows && j + b.cols <= self.cols, "a block that lies inside");
+        if size.contains(&0) {
+            return;
+        }
+        let start = Start(self.data.as_mut_ptr());
+        // The blocks of columns are those of the shape, whoever works on them.
+        let work = size.iter().product::<usize>();
+        threads::split(b.cols.div_ceil(COLUMNS), if work < 1 << 18 { usize::MAX } else { 1 }, &|from, to| {
+            let start = start;
+            for first in (from..to).map(|block| block * COLUMNS) {
+                let n = COLUMNS.min(b.cols - first);
+                // SAFETY: within the matrices, as asserted; the blocks of columns are apart.
+                unsafe {
+                    let c = start.0.add((j + first) * rows + i);
+                    let b = b.data.as_ptr().add(first * b.rows);
+                    F::subtract([a.rows, a.cols, n], (a.data.as_ptr(), a.rows), (b, size[1]), (c, rows));
+                }
+            }
+        });
+    }
+    /// A copy of the block that begins at (i, j).
+    pub fn block(&self, (i, j): (usize, usize), rows: usize, cols: usize) -> Mat<F> {
+        let data = (j..j + cols).flat_map(|j| &self.col(j)[i..i + rows]).copied().collect();
+        Mat { rows, cols, data }
+    }
+    pub fn put(&mut self, (i, j): (usize, usize), block: &Mat<F>) {
+        for k in 0..block.cols {
+            self.col_mut(j + k)[i..i + block.rows].copy_from_slice(block.col(k));
+        }
+    }
+    /// The block from (i, j) on times a vector, times `by`. The rows are shared out.
+    pub fn times(&self, (i, j): (usize, usize), v: &[F], by: F) -> Vec<F> {
+        let mut w = vec![F::ZERO; self.rows - i];
+        let (rows, start) = (w.len(), Start(w.as_mut_ptr()));
+        threads::split(rows, (64 * 1024 / v.len().max(1)).max(ROWS), &|from, to| {
+            let start = start;
+            // SAFETY: rows that nobody else works on.
+            let part = unsafe { std::slice::from_raw_parts_mut(start.0.add(from), to - from) };
+            for (k, &x) in v.iter().enumerate() {
+                axpy(by * x, &self.col(j + k)[i + from..i + to], part);
+            }
+        });
+        w
+    }
+    /// Calls `work` with each of the columns from `first` on, on several threads if there is enough to do.
+    pub fn each_column(&mut self, first: usize, work: impl Fn(usize, &mut [F]) + Sync) {
+        let (rows, cols, start) = (self.rows, self.cols, Start(self.data.as_mut_ptr()));
+        let grain = (16 * 1024 / rows.max(1)).max(1);
+        threads::split(cols.saturating_sub(first), grain, &|from, to| {
+            let start = start;
+            for j in first + from..first + to {
+                // SAFETY: a column of the matrix, which nobody else works on.
+                work(j, unsafe { std::slice::from_raw_parts_mut(start.0.add(j * rows), rows) });
+            }
+        });
+    }
+    /// Turns pairs of columns: `(i, j, c, s)` makes (c·xᵢ + s·xⱼ, c·xⱼ − s·xᵢ) of them, one after the other. The rows are shared out.
+    pub fn turn_columns(&mut self, turns: &[(usize, usize, f64, f64)]) {
+        let (rows, start) = (self.rows, Start(self.data.as_mut_ptr()));
+        debug_assert!(turns.iter().all(|&(i, j, ..)| i != j && i.max(j) < self.cols));
+        let blocks = rows.div_ceil(ROWS);
+        threads::split(blocks, if rows * turns.len() < 1 << 15 { usize::MAX } else { 1 }, &|from, to| {
+            let start = start;
+            for first in (from..to).map(|block| block * ROWS) {
+                let n = ROWS.min(rows - first);
+                for &(i, j, c, s) in turns {
+                    // SAFETY: parts of two columns, in rows that nobody else works on.
+                    unsafe {
+                        let x = std::slice::from_raw_parts_mut(start.0.add(i * rows + first), n);
+                        let y = std::slice::from_raw_parts_mut(start.0.add(j * rows + first), n);
+                        turn(x, y, c, s);
+                    }
+                }
+            }
+        });
     }
     pub fn is_finite(&self) -> bool {
         self.data.iter().all(|x| x.re().is_finite() && x.im().is_finite())

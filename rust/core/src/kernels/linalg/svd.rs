@@ -1,7 +1,7 @@
 //! Singular values: a bidiagonal matrix by reflections, its singular values by implicit QR steps.
 
 use super::qr::{form, reflect, reflector};
-use super::{Field, Mat, axpy, turn};
+use super::{Field, Mat, axpy};
 
 /// Steps for each singular value; they seldom need more than three.
 const PATIENCE: usize = 80;
@@ -20,7 +20,7 @@ pub fn svd<F: Field>(a: Mat<F>, columns: Option<[usize; 2]>) -> Option<(Mat<F>, 
 }
 
 fn tall<F: Field>(mut a: Mat<F>, columns: Option<[usize; 2]>) -> Option<(Mat<F>, Vec<f64>, Mat<F>)> {
-    let (m, n) = (a.rows, a.cols);
+    let n = a.cols;
     let (mut d, mut e) = (vec![0.0; n], vec![0.0; n]);
     let (mut left, mut right) = (Vec::new(), Vec::new());
     // The vectors of the reflections from the right, column by column below the diagonal.
@@ -29,10 +29,8 @@ fn tall<F: Field>(mut a: Mat<F>, columns: Option<[usize; 2]>) -> Option<(Mat<F>,
     for k in 0..n {
         let tau = reflector(&mut a.col_mut(k)[k..]);
         d[k] = a[(k, k)].re();
-        for j in k + 1..n {
-            let (from, to) = a.read_write(k, j);
-            reflect(tau.conj(), &from[k + 1..], &mut to[k..]);
-        }
+        let vector = a.col(k)[k + 1..].to_vec();
+        a.each_column(k + 1, |_, column| reflect(tau.conj(), &vector, &mut column[k..]));
         left.push(tau);
         if k + 1 == n {
             break;
@@ -43,13 +41,8 @@ fn tall<F: Field>(mut a: Mat<F>, columns: Option<[usize; 2]>) -> Option<(Mat<F>,
         e[k] = row[0].re();
         row[0] = F::ONE;
         // Rows below: A ← A − τ·(A·u)·uᴴ
-        let mut sum = vec![F::ZERO; m - k - 1];
-        for (j, &u) in row.iter().enumerate() {
-            axpy(tau * u, &a.col(k + 1 + j)[k + 1..], &mut sum);
-        }
-        for (j, &u) in row.iter().enumerate() {
-            axpy(-u.conj(), &sum, &mut a.col_mut(k + 1 + j)[k + 1..]);
-        }
+        let sum = a.times((k + 1, k + 1), &row, tau);
+        a.each_column(k + 1, |j, column| axpy(-row[j - k - 1].conj(), &sum, &mut column[k + 1..]));
         turned.col_mut(k)[k + 1..].copy_from_slice(&row);
         right.push(tau);
     }
@@ -69,12 +62,8 @@ fn tall<F: Field>(mut a: Mat<F>, columns: Option<[usize; 2]>) -> Option<(Mat<F>,
     Some((u, order.iter().map(|&i| d[i]).collect(), v))
 }
 
-fn rotate<F: Field>(q: &mut Mat<F>, i: usize, j: usize, c: f64, s: f64) {
-    if q.rows > 0 && i != j {
-        let (x, y) = q.two(i.min(j), i.max(j));
-        if i < j { turn(x, y, c, s) } else { turn(y, x, c, s) }
-    }
-}
+/// Two columns, cos and sin.
+type Turn = (usize, usize, f64, f64);
 
 /// (cos, sin, length) of the rotation that takes (f, g) to (length, 0).
 fn angle(f: f64, g: f64) -> (f64, f64, f64) {
@@ -88,6 +77,7 @@ fn steps<F: Field>(d: &mut [f64], e: &mut [f64], u: &mut Mat<F>, v: &mut Mat<F>)
     let tiny = f64::MIN_POSITIVE / f64::EPSILON;
     let eps = f64::EPSILON;
     let (mut end, mut left) = (d.len(), PATIENCE);
+    let (mut of_u, mut of_v) = (Vec::new(), Vec::new());
     while end > 0 {
         let last = end - 1;
         // The active block is start..end; e[start − 1] is zero.
@@ -124,7 +114,7 @@ fn steps<F: Field>(d: &mut [f64], e: &mut [f64], u: &mut Mat<F>, v: &mut Mat<F>)
                         f = -s * e[j - 1];
                         e[j - 1] *= c;
                     }
-                    rotate(v, j, last, c, s);
+                    of_v.push((j, last, c, s));
                 }
             }
             Some(k) => {
@@ -137,17 +127,21 @@ fn steps<F: Field>(d: &mut [f64], e: &mut [f64], u: &mut Mat<F>, v: &mut Mat<F>)
                     d[j] = length;
                     f = -s * e[j];
                     e[j] *= c;
-                    rotate(u, j, k, c, s);
+                    of_u.push((j, k, c, s));
                 }
             }
-            None => step(d, e, u, v, start, end),
+            None => step(d, e, &mut of_u, &mut of_v, start, end),
+        }
+        for (q, turns) in [(&mut *u, &mut of_u), (&mut *v, &mut of_v)] {
+            q.turn_columns(turns);
+            turns.clear();
         }
     }
     Some(())
 }
 
 /// One QR step with the shift of the last two by two block.
-fn step<F: Field>(d: &mut [f64], e: &mut [f64], u: &mut Mat<F>, v: &mut Mat<F>, start: usize, end: usize) {
+fn step(d: &mut [f64], e: &mut [f64], u: &mut Vec<Turn>, v: &mut Vec<Turn>, start: usize, end: usize) {
     let last = end - 1;
     let scale = [d[last], d[last - 1], e[last - 1], d[start], e[start]].iter().fold(0.0f64, |m, x| m.max(x.abs()));
     let (sp, spm1, epm1) = (d[last] / scale, d[last - 1] / scale, e[last - 1] / scale);
@@ -169,14 +163,14 @@ fn step<F: Field>(d: &mut [f64], e: &mut [f64], u: &mut Mat<F>, v: &mut Mat<F>, 
         e[j] = c * e[j] - s * d[j];
         g = s * d[j + 1];
         d[j + 1] *= c;
-        rotate(v, j, j + 1, c, s);
+        v.push((j, j + 1, c, s));
         let (c, s, length) = angle(f, g);
         d[j] = length;
         f = c * e[j] + s * d[j + 1];
         d[j + 1] = c * d[j + 1] - s * e[j];
         g = s * e[j + 1];
         e[j + 1] *= c;
-        rotate(u, j, j + 1, c, s);
+        u.push((j, j + 1, c, s));
     }
     e[last - 1] = f;
 }

@@ -8,7 +8,7 @@ mod norms;
 pub(crate) use extremes::to_places;
 pub use extremes::{Arg, Extreme, aminmax, argmax, argmin, max_all, max_dim, min_all, min_dim};
 pub use moments::{LogSumExp, Var, logsumexp, std_mean, std_of, var, var_mean};
-pub use norms::{Order, matrix_norm, norm, order_of, renorm};
+pub use norms::{Order, matrix_norm, norm, norm_except_dim, order_of, renorm, weight_norm};
 
 use super::Term;
 use super::gpu::reduce as on_gpu;

@@ -173,3 +173,22 @@ pub fn renorm(x: &Tensor, p: Scalar, dim: i64, most: Scalar, out: Out) -> Result
     let factor = where_op((&norm.gt(most)?).into(), (&shrink).into(), (&one).into(), Out::New)?;
     mul(x.into(), (&factor.to(x.dtype().to_real())?).into(), out)
 }
+
+/// The norms of the slices along `dim`, each in its place; of all numbers, if `dim` is −1.
+pub fn norm_except_dim(x: &Tensor, p: f64, dim: i64) -> Result<Tensor> {
+    if dim == -1 {
+        return vector_norm(x, p, &[], false, None, Out::New);
+    }
+    let dim = crate::layout::wrap_dim("norm_except_dim", dim, x.ndim())?;
+    let others: Vec<i64> = (0..x.ndim()).filter(|d| *d != dim).map(|d| d as i64).collect();
+    if others.is_empty() {
+        // No dimension is not all of them: each number is a slice.
+        return if p == 0.0 { x.ne(0.0)?.to(x.dtype()) } else { x.abs() };
+    }
+    vector_norm(x, p, &others, true, None, Out::New)
+}
+
+/// x with slices along `dim` of the norms `g`.
+pub fn weight_norm(x: &Tensor, g: &Tensor, dim: i64) -> Result<Tensor> {
+    x.mul(&g.div(&norm_except_dim(x, 2.0, dim)?)?)
+}
