@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 import rushlight as torch
 from rushlight import _storage, _utils
+from rushlight.multiprocessing import _sharer
 from rushlight.nn.parameter import Parameter
 
 __all__ = ["init_reductions", "rebuild_storage", "rebuild_tensor", "reduce_storage", "reduce_tensor"]
@@ -50,15 +51,13 @@ class _Fetched:
     """A descriptor that the receiver fetches from the sender, which must still be there then."""
 
     def __init__(self, descriptor: int) -> None:
-        from multiprocessing import resource_sharer
-
         self.pid = os.getpid()
-        self.duplicate = resource_sharer.DupFd(descriptor)
+        self.place = _sharer.offer(descriptor)
 
     def detach(self) -> int:
         try:
-            return self.duplicate.detach()
-        except (OSError, EOFError) as error:
+            return _sharer.fetch(*self.place)
+        except (OSError, EOFError, LookupError) as error:
             raise RuntimeError(
                 f"a tensor of process {self.pid} cannot be received: {type(error).__name__}: {error}. The process that "
                 "sends a tensor must live until the tensor has been received, and each tensor sent can be received once"

@@ -56,13 +56,17 @@ class Channel:
         self._frames: deque[Frame] = deque()
 
     @staticmethod
-    def pair() -> tuple[Channel, socket.socket]:
-        """A channel, and the socket of its other end."""
+    def check() -> None:
+        """Raises NotImplementedError where there are no such lines."""
         if not hasattr(socket, "AF_UNIX") or not hasattr(socket.socket, "sendmsg"):
             raise NotImplementedError(
                 "DataLoader: worker processes need sockets that pass memory on, which this system does not have; give "
                 "num_workers=0, which loads in this process"
             )
+
+    @staticmethod
+    def pair() -> tuple[Channel, socket.socket]:
+        """A channel, and the socket of its other end."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         for end in (ours, theirs):
             for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
@@ -310,6 +314,11 @@ class Inbox:
         else:
             return False
         return True
+
+    def discard(self, frame: Frame) -> None:
+        """Gives back the segment of a batch that nobody wants."""
+        if frame.segment >= 0:
+            self.segments[frame.segment].lend()
 
     def open(self, frame: Frame) -> Any:
         """The batch of a frame, without a copy of its tensors."""

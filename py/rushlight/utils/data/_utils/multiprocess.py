@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pickle
@@ -11,6 +12,7 @@ import sys
 import time
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import rushlight as torch
@@ -36,10 +38,30 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=torch._C._will_fork)
 
 
+@contextlib.contextmanager
+def _interrupts_wait(method: str) -> Iterator[None]:
+    """Ctrl-C comes after this block, and to a process that is started in it when it is ready (`worker.run` lets it in). Not for
+    a forkserver, which all processes to come would inherit it from.
+    """
+    if method == "forkserver" or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    if method == "spawn":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # which lets interrupts in when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Crew:
     """The worker processes of one iterator, and the lines to them."""
 
     def __init__(self, context: Any, task: worker.Task) -> None:
+        Channel.check()
         self.pid = os.getpid()
         self.processes: list[Any] = []
         self.channels: list[Channel] = []
@@ -50,18 +72,19 @@ class Crew:
         self.by_descriptor: dict[int, int] = {}
         self.poll = select.poll()
         self.failure: str | None = None
-        forks = context.get_start_method() == "fork"
+        method = context.get_start_method()
         try:
             for number in range(task.num_workers):
                 channel, theirs = Channel.pair()
                 _channels.add(channel)
-                inherited = [other.socket for other in _channels] if forks else []
+                inherited = [other.socket for other in _channels] if method == "fork" else []
                 process = context.Process(target=worker.run, args=(number, theirs, inherited, task))
                 process.daemon = True
-                process.start()
+                with _interrupts_wait(method):
+                    process.start()
+                    self.processes.append(process)
+                    self.channels.append(channel)
                 theirs.close()
-                self.processes.append(process)
-                self.channels.append(channel)
                 self.inboxes.append(Inbox())
                 self.waiting.append(deque())
                 self.ahead.append(0)
@@ -69,7 +92,7 @@ class Crew:
                 self.by_descriptor[descriptor] = number
                 self.poll.register(descriptor, select.POLLIN)
         except BaseException:
-            self.close()
+            self.close(grace=0.2)
             raise
 
     def request(self, number: int, kind: int, index: int = 0, payload: bytes = b"") -> None:
@@ -128,7 +151,7 @@ class Crew:
         descriptor = self.channels[number].socket.fileno()
         if self.by_descriptor.pop(descriptor, None) is not None:
             self.poll.unregister(descriptor)
-            self.channels[number].close()
+        self.channels[number].close()
 
     def _lost(self, number: int) -> None:
         """Raises what has become of a worker that answers no more; ends the others."""
@@ -228,12 +251,18 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         if crew.failure is not None:
             raise RuntimeError(crew.failure)
         crew.forget_requests()
+        for number, frame in self._task_info.values():
+            if frame is not None:
+                crew.inboxes[number].discard(frame)
         for number in range(self._num_workers):
             crew.request(number, RESUME)
         to_resume = self._num_workers
         while to_resume:
-            _, frame = self._receive()
-            to_resume -= frame.kind == RESUME
+            number, frame = self._receive()
+            if frame.kind == RESUME:
+                to_resume -= 1
+            else:
+                crew.inboxes[number].discard(frame)
         crew.ahead = [0] * self._num_workers
         self._begin()
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import select
+import signal
 import socket
 import sys
 import threading
@@ -143,6 +144,8 @@ def _watch(parent: int, direct: bool) -> None:
 def run(worker_id: int, end: socket.socket, inherited: list[socket.socket], task: Task) -> None:
     """What a worker process runs."""
     try:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back until here
         for other in inherited:
             other.close()
         _work(worker_id, Channel(end), task)
@@ -150,6 +153,8 @@ def run(worker_id: int, end: socket.socket, inherited: list[socket.socket], task
         pass  # the main process has been interrupted, too, and says so
     except (BrokenPipeError, ConnectionResetError):
         pass  # nobody waits for the answer any more
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(worker_id: int, channel: Channel, task: Task) -> None:
