@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -361,3 +362,39 @@ def test_the_thread_pool_works_in_a_forked_child():
         assert torch.equal((x @ x).sum(0), expected)
     finally:
         torch.set_num_threads(before)
+
+
+def _draw(results: torch.Tensor) -> None:
+    torch.manual_seed(1)
+    results[0] = torch.rand(1).item()
+    results[1] = float(torch.ones(2).share_memory_().is_shared())
+
+
+def test_forks_while_other_threads_are_at_work():
+    """No lock that another thread has stays closed in the child."""
+    stop = threading.Event()
+
+    def busy() -> None:
+        a = torch.randn(200, 200)
+        while not stop.is_set():
+            torch.randn(100_000), a @ a, torch.rand(10), torch.zeros(5).share_memory_()
+
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        expected = torch.rand(1, generator=torch.Generator().manual_seed(1)).item()
+        results = torch.zeros(2).share_memory_()
+        for _ in range(20):
+            results.zero_()
+            process = mp.get_context("fork").Process(target=_draw, args=(results,), daemon=True)
+            process.start()
+            process.join(20)
+            if process.exitcode is None:
+                process.kill()
+            assert process.exitcode == 0
+            assert results.tolist() == [expected, 1]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -178,6 +178,15 @@ impl Generator {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same, if nobody has it now.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, Engine>> {
+        match self.0.try_lock() {
+            Ok(engine) => Some(engine),
+            Err(std::sync::TryLockError::Poisoned(engine)) => Some(engine.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+
     pub fn manual_seed(&self, seed: u64) {
         *self.lock() = Engine::new(seed);
     }

@@ -5,7 +5,7 @@ use crate::class;
 use crate::error::Raise;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rushlight::layout::Layout;
 use rushlight::storage::Storage;
 use rushlight::storage::shared::{Lease, Segment};
@@ -173,14 +173,63 @@ impl PyLease {
     }
 }
 
-/// To be called before a fork: what is lent then is not filled again.
+/// Before a fork: waits, for a while, until no other thread is at work with what the child needs. Holds nothing: other hooks
+/// in Python come after this one, and a thread that waits for a lock of ours may have the interpreter's.
 #[pyfunction]
-fn _will_fork() {
-    rushlight::storage::shared::will_fork();
+fn _before_fork(py: Python) {
+    for _ in 0..20_000 {
+        let still = rushlight::fork::prepare();
+        rushlight::fork::release();
+        if still {
+            return;
+        }
+        py.detach(|| std::thread::sleep(std::time::Duration::from_micros(100)));
+    }
+}
+
+/// Inside of the call that forks, where no Python runs: here the locks are held.
+#[cfg(unix)]
+mod at_fork {
+    use std::time::Duration;
+
+    type Handler = Option<unsafe extern "C" fn()>;
+    unsafe extern "C" {
+        fn pthread_atfork(prepare: Handler, parent: Handler, child: Handler) -> i32;
+    }
+
+    unsafe extern "C" fn prepare() {
+        for _ in 0..500 {
+            if rushlight::fork::prepare() {
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        rushlight::fork::give_up();
+    }
+
+    unsafe extern "C" fn release() {
+        rushlight::fork::release();
+    }
+
+    pub fn install() {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: functions that live as long as the process, as the extension module does.
+        ONCE.call_once(|| unsafe {
+            pthread_atfork(Some(prepare), Some(release), Some(release));
+        });
+    }
 }
 
 pub fn install(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_class::<PySegment>()?;
     m.add_class::<PyLease>()?;
-    m.add_function(wrap_pyfunction!(_will_fork, m)?)
+    let os = m.py().import("os")?;
+    if os.hasattr("register_at_fork")? {
+        let kwargs = PyDict::new(m.py());
+        kwargs.set_item("before", wrap_pyfunction!(_before_fork, m)?)?;
+        os.call_method("register_at_fork", (), Some(&kwargs))?;
+    }
+    #[cfg(unix)]
+    at_fork::install();
+    Ok(())
 }

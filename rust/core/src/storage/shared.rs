@@ -69,6 +69,10 @@ impl Shared {
     pub fn key(&self) -> Key {
         self.key
     }
+    /// All pages at once, which is faster than one by one when they are about to be filled.
+    pub(super) fn populate(&self) {
+        system::populate(self.mapping.ptr, self.mapping.bytes);
+    }
     /// To be sent to another process; it stays ours.
     pub fn descriptor(&self) -> i32 {
         system::number(&self.file)
@@ -93,8 +97,8 @@ const RETIRED: u32 = 2;
 /// Counts the forks of this process: a child sees what was lent before, and nobody knows for how long.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// To be called before a fork.
-pub fn will_fork() {
+/// Called before a fork.
+pub(crate) fn will_fork() {
     FORKS.fetch_add(1, SeqCst);
 }
 
@@ -299,6 +303,16 @@ mod system {
         }
     }
 
+    pub fn populate(ptr: NonNull<u8>, bytes: usize) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: a hint about a mapping of this length; a system that does not know it says no, which does not matter.
+        unsafe {
+            libc::madvise(ptr.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (ptr, bytes);
+    }
+
     pub fn unmap(ptr: NonNull<u8>, bytes: usize) {
         // SAFETY: a mapping of this length, made by `map`, of which this is the end.
         unsafe { libc::munmap(ptr.as_ptr().cast(), bytes.max(1)) };
@@ -333,6 +347,7 @@ mod system {
     pub fn map(file: &File, _: usize) -> Result<NonNull<u8>> {
         match *file {}
     }
+    pub fn populate(_: NonNull<u8>, _: usize) {}
     pub fn unmap(_: NonNull<u8>, _: usize) {}
 }
 

@@ -15,8 +15,6 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-import rushlight as torch
-
 from ..dataloader import DataLoader, _BaseDataLoaderIter
 from . import worker
 from .channel import ERROR, REQUEST, RESUME, STOP, Channel, Frame, Inbox
@@ -32,10 +30,6 @@ _AHEAD = 32
 
 # All connections of this process, which forked workers close: each belongs to one pair of processes only.
 _channels: weakref.WeakSet[Channel] = weakref.WeakSet()
-
-if hasattr(os, "register_at_fork"):
-    # what a forked child may look at, workers must not fill again
-    os.register_at_fork(before=torch._C._will_fork)
 
 
 @contextlib.contextmanager
