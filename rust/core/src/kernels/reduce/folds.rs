@@ -36,11 +36,16 @@ const SOME: usize = 32;
 const WIDTH: usize = 16;
 const DEEP: usize = 16;
 
+/// On cache lines of its own: a vector that crosses from one to the next is slow to load back.
+#[repr(align(64))]
+struct Lines<T>(T);
+
 /// Folds dense runs in `N` lanes and then the lanes: the order depends on nothing but the lengths. The loop over the
 /// lanes is the one that the compiler turns into vectors.
 #[inline(always)]
 fn fold<const N: usize, F: Fold>(f: &F, x: Runs<F::W>) -> F::Acc {
-    let mut acc = [f.start(); N];
+    let mut lines = Lines([f.start(); N]);
+    let acc = &mut lines.0;
     let mut i = 0;
     while i < x.count {
         let (rows, rest) = x.get(i).as_chunks::<N>();
@@ -59,7 +64,7 @@ fn fold<const N: usize, F: Fold>(f: &F, x: Runs<F::W>) -> F::Acc {
         acc.iter_mut().zip(rest).for_each(|(acc, x)| *acc = f.step(*acc, *x));
         i += 1;
     }
-    across(f, &mut acc)
+    across(f, acc)
 }
 
 /// The same for runs too short for lanes.
@@ -140,7 +145,8 @@ pub(crate) fn extreme<W: Ordered, const LEAST: bool>(x: &[W]) -> W {
 #[inline(always)]
 fn extreme_of_numbers<W: Ordered, const LEAST: bool>(x: Runs<W>) -> Option<W> {
     let f = Extreme::<W, LEAST>(PhantomData);
-    let (mut best, mut sums) = ([f.start(); LANES], [W::ZERO; LANES]);
+    let (mut best, mut sums) = (Lines([f.start(); LANES]), Lines([W::ZERO; LANES]));
+    let (best, sums) = (&mut best.0, &mut sums.0);
     let beats = |x: W, best: W| if LEAST { x < best } else { x > best };
     let wins = |best: W, x: W| if beats(x, best) { x } else { best };
     let mut i = 0;
@@ -162,13 +168,13 @@ fn extreme_of_numbers<W: Ordered, const LEAST: bool>(x: Runs<W>) -> Option<W> {
                 (best[k], sums[k]) = (wins(best[k], row[k]), sums[k] + row[k]);
             }
         }
-        for ((best, sum), x) in best.iter_mut().zip(&mut sums).zip(rest) {
+        for ((best, sum), x) in best.iter_mut().zip(sums.iter_mut()).zip(rest) {
             (*best, *sum) = (wins(*best, *x), *sum + *x);
         }
         i += 1;
     }
     let none = !sums.iter().fold(false, |any, sum| any | sum.is_nan());
-    none.then(|| halve(&mut best, wins))
+    none.then(|| halve(best, wins))
 }
 
 struct Lanes<F>(F);
