@@ -36,6 +36,10 @@ impl Op for Flip {
         "flip"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        let ndim = inputs[0].ndim();
+        if self.dims.iter().enumerate().any(|(i, d)| *d >= ndim || self.dims[..i].contains(d)) {
+            return Err(Error::shape("flip", format!("dimensions {:?}", self.dims), inputs[0].shape()));
+        }
         new(inputs[0].dtype(), inputs[0].shape())
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {
@@ -72,6 +76,10 @@ impl Op for Roll {
         "roll"
     }
     fn meta(&self, inputs: Inputs) -> Result<Metas> {
+        if inputs[0].shape().get(self.dim).is_none_or(|size| *size < self.shift) {
+            let expected = format!("at least {} elements in dimension {}", self.shift, self.dim);
+            return Err(Error::shape("roll", expected, inputs[0].shape()));
+        }
         new(inputs[0].dtype(), inputs[0].shape())
     }
     fn cpu(&self, inputs: Inputs, outputs: &[Tensor]) -> Result<()> {

@@ -89,9 +89,13 @@ impl Pointwise for Copy {
     }
 }
 
-/// Writes `from`, which broadcasts to it, into `to`.
+/// Writes `from`, which broadcasts to it, into `to`. Panics if one of them looks outside of its memory: which views an op makes may
+/// have been said by a file.
 pub(crate) fn convert(to: &Tensor, from: &Tensor) {
     let (dtype, source) = (to.dtype(), from.dtype());
+    let lies =
+        |t: &Tensor| t.layout().reach("copy").is_ok_and(|n| n.saturating_mul(t.dtype().size()) <= t.storage().bytes());
+    assert!(lies(to) && lies(from), "a view looks outside of its memory");
     // SAFETY: operands of live tensors of these dtypes; the output is ours to write.
     iter::for_each(to.shape(), &[to.operand(), from.operand()], &|run| unsafe { convert::run(dtype, source, run) });
 }
