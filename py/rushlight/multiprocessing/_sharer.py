@@ -6,6 +6,7 @@ so that a message of many tensors costs one handshake.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import socket
@@ -121,6 +122,11 @@ def _forget() -> None:
         for descriptor in _server.offered.values():
             os.close(descriptor)
         _server = None
+    _hang_up()
+
+
+@atexit.register
+def _hang_up() -> None:
     for line in _lines.values():
         line.close()
     _lines.clear()

@@ -122,8 +122,9 @@ const ROWS: usize = 128;
 /// Where a matrix begins, for threads that work on parts of it that are apart.
 #[derive(Clone, Copy)]
 struct Start<F>(*mut F);
-// SAFETY: see above.
+// SAFETY: an address; who follows it says why nobody else is there.
 unsafe impl<F> Sync for Start<F> {}
+// SAFETY: as above.
 unsafe impl<F> Send for Start<F> {}
 
 /// A matrix, column by column.
@@ -253,7 +254,7 @@ impl<F: Field> Mat<F> {
     /// Turns pairs of columns: `(i, j, c, s)` makes (c·xᵢ + s·xⱼ, c·xⱼ − s·xᵢ) of them, one after the other. The rows are shared out.
     pub fn turn_columns(&mut self, turns: &[(usize, usize, f64, f64)]) {
         let (rows, start) = (self.rows, Start(self.data.as_mut_ptr()));
-        debug_assert!(turns.iter().all(|&(i, j, ..)| i != j && i.max(j) < self.cols));
+        assert!(turns.iter().all(|&(i, j, ..)| i != j && i.max(j) < self.cols), "two columns each");
         let blocks = rows.div_ceil(ROWS);
         threads::split(blocks, if rows * turns.len() < 1 << 15 { usize::MAX } else { 1 }, &|from, to| {
             let start = start;
