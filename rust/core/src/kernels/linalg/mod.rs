@@ -126,6 +126,14 @@ struct Start<F>(*mut F);
 unsafe impl<F> Sync for Start<F> {}
 // SAFETY: as above.
 unsafe impl<F> Send for Start<F> {}
+impl<F> Start<F> {
+    /// # Safety
+    /// The element must lie in the matrix.
+    unsafe fn at(&self, element: usize) -> *mut F {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(element) }
+    }
+}
 
 /// A matrix, column by column.
 #[derive(Clone)]
@@ -203,12 +211,11 @@ impl<F: Field> Mat<F> {
         // The blocks of columns are those of the shape, whoever works on them.
         let work = size.iter().product::<usize>();
         threads::split(b.cols.div_ceil(COLUMNS), if work < 1 << 18 { usize::MAX } else { 1 }, &|from, to| {
-            let start = start;
             for first in (from..to).map(|block| block * COLUMNS) {
                 let n = COLUMNS.min(b.cols - first);
                 // SAFETY: within the matrices, as asserted; the blocks of columns are apart.
                 unsafe {
-                    let c = start.0.add((j + first) * rows + i);
+                    let c = start.at((j + first) * rows + i);
                     let b = b.data.as_ptr().add(first * b.rows);
                     F::subtract([a.rows, a.cols, n], (a.data.as_ptr(), a.rows), (b, size[1]), (c, rows));
                 }
@@ -230,9 +237,8 @@ impl<F: Field> Mat<F> {
         let mut w = vec![F::ZERO; self.rows - i];
         let (rows, start) = (w.len(), Start(w.as_mut_ptr()));
         threads::split(rows, (64 * 1024 / v.len().max(1)).max(ROWS), &|from, to| {
-            let start = start;
             // SAFETY: rows that nobody else works on.
-            let part = unsafe { std::slice::from_raw_parts_mut(start.0.add(from), to - from) };
+            let part = unsafe { std::slice::from_raw_parts_mut(start.at(from), to - from) };
             for (k, &x) in v.iter().enumerate() {
                 axpy(by * x, &self.col(j + k)[i + from..i + to], part);
             }
@@ -244,10 +250,9 @@ impl<F: Field> Mat<F> {
         let (rows, cols, start) = (self.rows, self.cols, Start(self.data.as_mut_ptr()));
         let grain = (16 * 1024 / rows.max(1)).max(1);
         threads::split(cols.saturating_sub(first), grain, &|from, to| {
-            let start = start;
             for j in first + from..first + to {
                 // SAFETY: a column of the matrix, which nobody else works on.
-                work(j, unsafe { std::slice::from_raw_parts_mut(start.0.add(j * rows), rows) });
+                work(j, unsafe { std::slice::from_raw_parts_mut(start.at(j * rows), rows) });
             }
         });
     }
@@ -257,14 +262,13 @@ impl<F: Field> Mat<F> {
         assert!(turns.iter().all(|&(i, j, ..)| i != j && i.max(j) < self.cols), "two columns each");
         let blocks = rows.div_ceil(ROWS);
         threads::split(blocks, if rows * turns.len() < 1 << 15 { usize::MAX } else { 1 }, &|from, to| {
-            let start = start;
             for first in (from..to).map(|block| block * ROWS) {
                 let n = ROWS.min(rows - first);
                 for &(i, j, c, s) in turns {
                     // SAFETY: parts of two columns, in rows that nobody else works on.
                     unsafe {
-                        let x = std::slice::from_raw_parts_mut(start.0.add(i * rows + first), n);
-                        let y = std::slice::from_raw_parts_mut(start.0.add(j * rows + first), n);
+                        let x = std::slice::from_raw_parts_mut(start.at(i * rows + first), n);
+                        let y = std::slice::from_raw_parts_mut(start.at(j * rows + first), n);
                         turn(x, y, c, s);
                     }
                 }
